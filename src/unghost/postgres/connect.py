@@ -53,16 +53,20 @@ async def open_connection(url: str) -> psycopg.AsyncConnection:
     return await connect(url, autocommit=True)
 
 
-async def open_pool(url: str, *, min_size: int = 1, max_size: int = 8, patience: float = 30.0) -> AsyncConnectionPool:
+async def open_pool(
+    url: str, *, min_size: int = 1, max_size: int = 8, patience: float = 30.0, timeout: float = 30.0
+) -> AsyncConnectionPool:
     """A pool of connections in UTC, opened; a lost database is noticed and reached again when it is back (spec R40).
 
-    Waits `patience` seconds for the database at first. Raises as `connect` does.
+    Waits `patience` seconds for the database at first; raises as `connect` does. Later whoever asks for a connection
+    waits `timeout` seconds for one, then gets `psycopg_pool.PoolTimeout`.
     """
     await (await connect(url, patience=patience)).close()
     pool = AsyncConnectionPool(
         url,
         min_size=min_size,
         max_size=max_size,
+        timeout=timeout,
         open=False,
         kwargs={"connect_timeout": CONNECT_SECONDS},
         configure=_configure,

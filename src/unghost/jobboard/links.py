@@ -1,0 +1,86 @@
+"""Signed words for links and cookies: who may come in, until when (spec R19, R24).
+
+A word carries numbers only, never a name or an address, so it may stand in a URL. The time is an argument.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from itsdangerous import BadData, URLSafeSerializer
+
+#: How long a mailed sign-in link works. It may be opened more than once: mail scanners open links too.
+LINK_LIFE = timedelta(minutes=15)
+#: How long a browser stays signed in.
+SESSION_LIFE = timedelta(days=30)
+
+
+class For(StrEnum):
+    """What a signed word is good for; one made for one purpose is refused for another."""
+
+    APPLICANT_LINK = "applicant-link"
+    APPLICANT_SESSION = "applicant-session"
+    ADMIN_LINK = "admin-link"
+    ADMIN_SESSION = "admin-session"
+    PREFERENCES = "preferences"
+    #: One-click words: each turns one kind of mail off (spec R19).
+    VIEWED_MAILS = "viewed-mails"
+    STATUS_MAILS = "status-mails"
+
+
+class BadLink(Exception):
+    """The word is not ours, is for something else, or has expired (`expired` says which)."""
+
+    def __init__(self, message: str, *, expired: bool = False) -> None:
+        super().__init__(message)
+        self.expired = expired
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Makes and reads signed words with one secret key."""
+
+    secret_key: str
+
+    def make(self, purpose: For, subject: int, expires: datetime | None) -> str:
+        """A URL-safe word that names `subject` (an applicant's or admin's id) until `expires` (None: for ever)."""
+        until = 0 if expires is None else int(expires.timestamp())
+        return str(self._serializer(purpose).dumps([subject, until]))
+
+    def read(self, purpose: For, word: str, now: datetime) -> int:
+        """The subject of a word. Raises `BadLink` if it is forged, made for another purpose, or out of date."""
+        try:
+            subject, until = self._serializer(purpose).loads(word)
+        except (BadData, ValueError, TypeError):
+            raise BadLink("this link is not one of ours, or is incomplete") from None
+        if until and now >= datetime.fromtimestamp(until, UTC):
+            raise BadLink("this link has expired", expired=True)
+        return int(subject)
+
+    def _serializer(self, purpose: For) -> URLSafeSerializer:
+        return URLSafeSerializer(self.secret_key, salt=f"unghost.{purpose}")
+
+
+def secret_key(given: str | None, data_dir: Path) -> str:
+    """The key that links are signed with: the one given, or one made once and kept in the data directory (0600).
+
+    Processes on several machines must be given the same one, or they refuse each other's links.
+    """
+    if given is not None:
+        return given
+    path = data_dir / "secret.key"
+    if not path.exists():
+        data_dir.mkdir(parents=True, exist_ok=True)
+        draft = data_dir / f".secret.key.{os.getpid()}"
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(48), encoding="ascii")
+        with suppress(FileExistsError):  # another process was first: its key stands
+            os.link(draft, path)
+        draft.unlink()
+    return path.read_text(encoding="ascii")

@@ -1,0 +1,37 @@
+"""Structured logs: JSON for machines or plain lines for people. Nobody's name or address is ever logged (spec R41)."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+
+import psycopg
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+
+def _exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """An exception as its traceback; of the database's own words only the SQLSTATE, for they quote the row."""
+    error = sys.exc_info()[1] if event.pop("exc_info", None) else None
+    if error is not None:
+        lines = traceback.format_tb(error.__traceback__)
+        said = f"SQLSTATE {error.sqlstate}" if isinstance(error, psycopg.Error) else str(error)
+        event["exception"] = f"{''.join(lines)}{type(error).__name__}: {said}"
+    return event
+
+
+def configure(log_format: str) -> None:
+    """Set up logging of this process to stderr; `log_format` is json or text."""
+    last = structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer(colors=False)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _exception,
+            last,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+    )

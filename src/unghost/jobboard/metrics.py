@@ -1,0 +1,37 @@
+"""Prometheus metrics of the job board (spec R41). Labels are our own tokens only: never a name, an address or a number.
+
+With several processes on one machine prometheus-client joins them through PROMETHEUS_MULTIPROC_DIR.
+"""
+
+from __future__ import annotations
+
+import os
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+REPORTS = Counter("unghost_reports", "Reports answered, by code: ACCEPTED or the refusal's name.", ["code"])
+GROUP_SIZE = Histogram(
+    "unghost_commit_group_reports", "Reports stored in one commit.", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+)
+TOLD = Counter("unghost_notices_told", "Notices told by a dispatcher.", ["action", "place"])
+WITHHELD = Counter("unghost_notices_withheld", "Notices withheld when about to be told.", ["action", "place", "reason"])
+ATTEMPTS = Counter("unghost_attempts", "Attempts to tell, by outcome.", ["place", "outcome"])
+LATENESS = Histogram(
+    "unghost_lateness_seconds",
+    "From the moment a notice was due to the moment it was told.",
+    ["place"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 3600, 86400),
+)
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def exposition(gauges: dict[str, tuple[str, float]]) -> bytes:
+    """Every metric in Prometheus' text form; `gauges` (name -> help, value) are read from the database."""
+    lines = "".join(f"# HELP {n} {help}\n# TYPE {n} gauge\n{n} {value}\n" for n, (help, value) in gauges.items())
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry) + lines.encode()
+    return generate_latest() + lines.encode()

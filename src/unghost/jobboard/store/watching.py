@@ -1,0 +1,33 @@
+"""What health checks and metrics ask of the database: cheap, whatever lies in the tables."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from psycopg import AsyncConnection
+
+#: Counting stops here: a scrape must stay cheap when millions are late.
+_MOST = 100_000
+
+
+async def ping(connection: AsyncConnection) -> None:
+    """Does the database answer, with our tables in it?"""
+    await connection.execute("SELECT FROM jobboard.customer LIMIT 1")
+
+
+async def due(connection: AsyncConnection, now: datetime) -> tuple[int, float]:
+    """How many notices are due and not told (at most 100,000 are counted), and for how many seconds the oldest is.
+
+    One that is held (spec R16) is never counted: it is not due. One that was tried and waits to be tried again is
+    counted when its wait is over.
+    """
+    cursor = await connection.execute(
+        """SELECT count(*), min(due_at) FROM (
+               SELECT due_at FROM jobboard.notice WHERE state = 'waiting' AND attempt_at <= %s
+               ORDER BY attempt_at LIMIT %s) d""",
+        (now, _MOST),
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    count, oldest = row
+    return count, (now - oldest).total_seconds() if oldest else 0.0
