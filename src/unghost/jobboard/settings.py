@@ -106,8 +106,8 @@ def _pair(part: str) -> tuple[str, str]:
 def _setting(read: Callable[[str], Any], help: str, default: Any = MISSING, secret: bool = False) -> Any:
     metadata = {"read": read, "help": help, "secret": secret}
     if isinstance(default, dict):
-        return field(default_factory=default.copy, metadata=metadata)
-    return field(default=default, metadata=metadata)
+        return field(default_factory=default.copy, metadata=metadata, repr=not secret)
+    return field(default=default, metadata=metadata, repr=not secret)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,8 @@ ELEMENTS_LIMIT = 1000
 
 CREATE, BATCH_CREATE = "CREATE", "BATCH_CREATE"
 _V1, _V2 = "1.0.0", "2.0.0"
+LATEST = _V2
+"""The protocol version in which a request of an unknown one is answered."""
 
 
 @dataclass(frozen=True, slots=True)
