@@ -12,7 +12,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
-from unghost.postgres import DatabaseUnreachable, Embedded, PostgresError, connect, open_connection, open_pool
+from unghost.postgres import DatabaseUnreachable, Embedded, PostgresError, connect, open_pool
 from unghost.postgres.connect import check_version
 
 
@@ -84,7 +84,7 @@ async def test_a_database_that_does_not_exist_is_not_waited_for(database_url: st
 async def test_a_single_connection_is_in_utc_and_commits_by_itself_where_asked(database_url: str) -> None:
     async with await connect(database_url) as connection:
         assert not connection.autocommit
-    async with await open_connection(database_url) as connection:
+    async with await connect(database_url, autocommit=True) as connection:
         assert connection.autocommit
         assert await (await connection.execute("SHOW timezone")).fetchone() == ("UTC",)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unghost.postgres.connect import connect, open_connection, open_pool
+from unghost.postgres.connect import connect, open_pool
 from unghost.postgres.embedded import Embedded
 from unghost.postgres.errors import DatabaseUnreachable, MigrationError, PostgresError
 from unghost.postgres.migrate import migrate, pending
@@ -14,7 +14,6 @@ __all__ = [
     "PostgresError",
     "connect",
     "migrate",
-    "open_connection",
     "open_pool",
     "pending",
 ]

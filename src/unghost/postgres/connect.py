@@ -48,11 +48,6 @@ async def connect(url: str, *, autocommit: bool = False, patience: float = 0.0) 
     return connection
 
 
-async def open_connection(url: str) -> psycopg.AsyncConnection:
-    """One connection in autocommit, for who keeps it to themselves. Raises as `connect` does."""
-    return await connect(url, autocommit=True)
-
-
 async def open_pool(
     url: str, *, min_size: int = 1, max_size: int = 8, patience: float = 30.0, timeout: float = 30.0
 ) -> AsyncConnectionPool:

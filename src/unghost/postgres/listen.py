@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 import psycopg
 from psycopg import AsyncConnection, sql
 
-from unghost.postgres.connect import open_connection
+from unghost.postgres.connect import connect
 from unghost.postgres.errors import PostgresError
 
 #: Seconds without a notification after which the database is asked whether it is still there.
@@ -29,7 +29,7 @@ async def listen(url: str, hear: Mapping[str, Callable[[str], None]], missed: Ca
     wait = _FIRST_WAIT
     while True:
         try:
-            async with await open_connection(url) as connection:
+            async with await connect(url, autocommit=True) as connection:
                 for channel in hear:
                     await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
                 missed()
