@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 from itsdangerous import BadData, URLSafeSerializer
@@ -51,20 +52,22 @@ class Links:
     def make(self, purpose: For, subject: int, expires: datetime | None) -> str:
         """A URL-safe word that names `subject` (an applicant's or admin's id) until `expires` (None: for ever)."""
         until = 0 if expires is None else int(expires.timestamp())
-        return str(self._serializer(purpose).dumps([subject, until]))
+        return str(_serializer(self.secret_key, purpose).dumps([subject, until]))
 
     def read(self, purpose: For, word: str, now: datetime) -> int:
         """The subject of a word. Raises `BadLink` if it is forged, made for another purpose, or out of date."""
         try:
-            subject, until = self._serializer(purpose).loads(word)
+            subject, until = _serializer(self.secret_key, purpose).loads(word)
         except (BadData, ValueError, TypeError):
             raise BadLink("this link is not one of ours, or is incomplete") from None
         if until and now >= datetime.fromtimestamp(until, UTC):
             raise BadLink("this link has expired", expired=True)
         return int(subject)
 
-    def _serializer(self, purpose: For) -> URLSafeSerializer:
-        return URLSafeSerializer(self.secret_key, salt=f"unghost.{purpose}")
+
+@cache
+def _serializer(secret_key: str, purpose: For) -> URLSafeSerializer:
+    return URLSafeSerializer(secret_key, salt=f"unghost.{purpose}")
 
 
 def secret_key(given: str | None, data_dir: Path) -> str:

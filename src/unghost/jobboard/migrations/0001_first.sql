@@ -149,7 +149,7 @@ CREATE TABLE jobboard.notice (
 -- Told once per application, action and place, for ever (spec R14).
 CREATE UNIQUE INDEX notice_told_once ON jobboard.notice (application_number, action, place)
     WHERE state <> 'withheld';
-CREATE INDEX notice_waiting ON jobboard.notice (attempt_at) WHERE state = 'waiting';
+CREATE INDEX notice_waiting ON jobboard.notice (place, attempt_at) WHERE state = 'waiting';
 
 -- Every change of the box "Applicant notifications" (spec R26): who, when, from where, under which wording.
 CREATE TABLE jobboard.consent_ledger (

@@ -6,6 +6,8 @@ from datetime import datetime
 
 from psycopg import AsyncConnection
 
+from unghost.jobboard.rules.policy import Place
+
 #: Counting stops here: a scrape must stay cheap when millions are late.
 _MOST = 100_000
 
@@ -16,16 +18,17 @@ async def ping(connection: AsyncConnection) -> None:
 
 
 async def due(connection: AsyncConnection, now: datetime) -> tuple[int, float]:
-    """How many notices are due and not told (at most 100,000 are counted), and for how many seconds the oldest is.
+    """How many notices are due and not told (100,000 a place at most), and for how many seconds the oldest is.
 
     One that is held (spec R16) is never counted: it is not due. One that was tried and waits to be tried again is
     counted when its wait is over.
     """
     cursor = await connection.execute(
-        """SELECT count(*), min(due_at) FROM (
-               SELECT due_at FROM jobboard.notice WHERE state = 'waiting' AND attempt_at <= %s
-               ORDER BY attempt_at LIMIT %s) d""",
-        (now, _MOST),
+        """SELECT count(*), min(d.due_at) FROM unnest(%s::text[]) p (place) CROSS JOIN LATERAL (
+               SELECT due_at FROM jobboard.notice n
+               WHERE n.state = 'waiting' AND n.place = p.place AND n.attempt_at <= %s
+               ORDER BY n.attempt_at LIMIT %s) d""",
+        ([place.value for place in Place], now, _MOST),
     )
     row = await cursor.fetchone()
     assert row is not None

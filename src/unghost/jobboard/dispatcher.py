@@ -1,0 +1,80 @@
+"""The process that tells: drains due notices, channel by channel, until it is asked to stop (spec R9, R16).
+
+Any number of them may work on one database, and any may be killed at any time. Must not decide anything itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import structlog
+
+from unghost.clock import Clock
+from unghost.jobboard.channels import Channel, open_channels
+from unghost.jobboard.deliver import Deliverer, DueNotices
+from unghost.jobboard.links import Links, secret_key
+from unghost.jobboard.mail import Mails
+from unghost.jobboard.rules.policy import Place
+from unghost.jobboard.settings import Settings, SettingsError
+from unghost.jobboard.store.accepting import DUE
+from unghost.jobboard.store.telling import Due
+from unghost.jobboard.wording import load
+from unghost.outbox import Drain, Outcome
+from unghost.postgres.listen import listen
+
+log = structlog.get_logger()
+
+
+async def run(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
+    """Tell what is due until `stop` is set, then end what is under way. A lost database or mail server is outlasted.
+
+    Raises `SettingsError` for a sender, a key or a policy that cannot be used, or without `database_url`.
+    """
+    if settings.database_url is None:
+        raise SettingsError("UNGHOST_DATABASE_URL is not set: a dispatcher needs the database that the board uses")
+    mails = Mails(settings, Links(secret_key(settings.secret_key, settings.data_dir)), load())
+    channels = open_channels(settings, mails)
+    if Place.EMAIL not in channels:
+        log.warning("mails_wait", remedy="set UNGHOST_SMTP_URL, for instance smtp://localhost:25")
+    lines = [
+        (channel, _line(settings, settings.database_url, clock, channel, places))
+        for channel, places in _by_channel(channels).items()
+    ]
+
+    def ring(_: str = "") -> None:
+        for _channel, (_notices, drain) in lines:
+            drain.bell.set()
+
+    listener = asyncio.create_task(listen(settings.database_url, {DUE: ring}, ring))
+    log.info("dispatcher_started", places=sorted(channels))
+    try:
+        await asyncio.gather(*(drain.run(stop) for _, (_, drain) in lines))
+    finally:
+        listener.cancel()
+        for channel, (notices, _) in lines:
+            await channel.close()
+            await notices.close()
+    log.info("dispatcher_stopped")
+
+
+def _by_channel(channels: Mapping[Place, Channel]) -> dict[Channel, list[Place]]:
+    found: dict[Channel, list[Place]] = {}
+    for place, channel in channels.items():
+        found.setdefault(channel, []).append(place)
+    return found
+
+
+def _line(
+    settings: Settings, database_url: str, clock: Clock, channel: Channel, places: list[Place]
+) -> tuple[DueNotices, Drain[Due]]:
+    policy = settings.policy
+    deciders = [action for action, rule in policy.items() if rule.decides]
+    notices = DueNotices(database_url=database_url, places=places, lease=settings.lease, deciders=deciders)
+    deliverer = Deliverer(channel=channel, policy=policy, patience=settings.mail_patience)
+
+    async def attempt(due: Due) -> Outcome:
+        return await deliverer.tell(due, clock.now())
+
+    drain = Drain(claims=notices, attempt=attempt, clock=clock, slots=channel.slots, lease=settings.lease)
+    return notices, drain

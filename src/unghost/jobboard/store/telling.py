@@ -1,0 +1,245 @@
+"""Claiming due notices, reading what is true of them now, settling them (spec R9, R14-R19); and mail preferences.
+
+A claim is a lease: `attempt_at` is the timer and the lease's end, `attempts` the fence of the settlement.
+Must not decide whether a notice may be told: rules/plan does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+
+from unghost.jobboard.rules.plan import Standing, State
+from unghost.jobboard.rules.policy import PAGES, Place
+
+_CONNECT_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A claimed notice and all that is true of it: may it be told (`standing`), and what would be said to whom."""
+
+    action_id: int
+    attempts: int
+    standing: Standing
+    applicant_id: int
+    name: str
+    email: str
+    language: str
+    time_zone: str
+    company: str
+    job: str
+    submitted_at: datetime
+
+    @property
+    def key(self) -> str:
+        """What logs call it: names nobody."""
+        return f"{self.action_id}-{self.standing.place}"
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What becomes of a claimed notice.
+
+    `at`: when it was told; `again_at`: when the next attempt may begin; each only in its state.
+    `bounced`: the address that does not exist, so that no further mail goes there (spec R19).
+    """
+
+    action_id: int
+    place: Place
+    attempts: int
+    state: State
+    reason: str | None = None
+    at: datetime | None = None
+    again_at: datetime | None = None
+    detail: str | None = None
+    bounced: str | None = None
+
+
+class Line:
+    """One connection for statements that are transactions of their own; opened when needed, again when it is lost."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: AsyncConnection | None = None
+
+    async def connection(self) -> AsyncConnection:
+        """The connection. Raises `psycopg.OperationalError` when the database cannot be reached."""
+        if self._connection is None or self._connection.closed or self._connection.broken:
+            self._connection = await psycopg.AsyncConnection.connect(
+                self._url, autocommit=True, connect_timeout=_CONNECT_SECONDS, options="-c timezone=UTC"
+            )
+        return self._connection
+
+    async def close(self) -> None:
+        """Close it, if it is open."""
+        if self._connection is not None:
+            await self._connection.close()
+
+
+# attempt_at becomes the lease's end. The rows are picked in a materialized step, or the planner may pick them twice;
+# place by place, so that many mails that wait for a mail server are not read through to find what a page waits for.
+_CLAIM = """
+WITH due AS MATERIALIZED (
+    SELECT w.action_id, w.place
+    FROM unnest(%(places)s::text[]) AS p (place) CROSS JOIN LATERAL (
+        SELECT n.action_id, n.place FROM jobboard.notice n
+        WHERE n.state = 'waiting' AND n.place = p.place AND n.attempt_at <= %(now)s
+        ORDER BY n.attempt_at LIMIT %(limit)s
+        FOR UPDATE SKIP LOCKED
+    ) w LIMIT %(limit)s
+)
+UPDATE jobboard.notice n SET attempts = n.attempts + 1, attempt_at = %(until)s
+FROM due d WHERE n.action_id = d.action_id AND n.place = d.place
+RETURNING n.action_id, n.place, n.attempts
+"""
+
+_READ = """
+SELECT n.action_id, n.attempts, n.action, n.place, a.performed_at, n.due_at, c.applicant_notifications,
+       (SELECT min(t.performed_at) FROM jobboard.notice d JOIN jobboard.action t ON t.id = d.action_id
+        WHERE d.application_number = n.application_number AND d.action = ANY (%(deciders)s::text[])
+          AND d.state <> 'withheld' AND d.state = 'told'),
+       p.viewed_mails, p.status_mails, p.mail_suppressed IS NOT NULL,
+       p.id, p.name, p.email, p.language, p.time_zone, c.name, j.title, s.submitted_at
+FROM unnest(%(action_id)s::bigint[], %(place)s::text[], %(attempts)s::int[]) AS k (action_id, place, attempts)
+JOIN jobboard.notice n ON n.action_id = k.action_id AND n.place = k.place AND n.attempts = k.attempts
+JOIN jobboard.action a ON a.id = n.action_id
+JOIN jobboard.application s ON s.number = n.application_number
+JOIN jobboard.customer c ON c.organization = s.organization
+JOIN jobboard.job j ON j.id = s.job_id
+JOIN jobboard.applicant p ON p.id = s.applicant_id
+WHERE n.state = 'waiting'
+"""
+
+# told_at and attempt_at never come before due_at, whatever the machine's clock did meanwhile.
+_SETTLE = """
+WITH given AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(%(settled)s::json)
+        AS g (action_id bigint, place text, attempts int, state text, reason text, at timestamptz,
+              again_at timestamptz, detail text, bounced text)
+), settled AS (
+    UPDATE jobboard.notice n
+    SET state = g.state, reason = g.reason, detail = g.detail,
+        told_at = CASE g.state WHEN 'told' THEN greatest(g.at, n.due_at) END,
+        attempt_at = CASE g.state WHEN 'waiting' THEN greatest(g.again_at, n.due_at) END
+    FROM given g
+    WHERE n.action_id = g.action_id AND n.place = g.place AND n.attempts = g.attempts AND n.state = 'waiting'
+    RETURNING n.action_id, n.place, n.application_number, n.state
+), suppressed AS (
+    UPDATE jobboard.applicant p SET mail_suppressed = 'hard_bounce'
+    FROM given g
+    JOIN settled s ON s.action_id = g.action_id AND s.place = g.place
+    JOIN jobboard.application t ON t.number = s.application_number
+    WHERE g.bounced IS NOT NULL AND p.id = t.applicant_id AND p.email = g.bounced AND p.mail_suppressed IS NULL
+), woken AS (
+    SELECT pg_notify('jobboard_live', string_agg(DISTINCT t.applicant_id::text, ','))
+    FROM settled s JOIN jobboard.application t ON t.number = s.application_number
+    WHERE s.state = 'told' AND s.place = ANY (%(pages)s::text[])
+    HAVING count(*) > 0
+)
+SELECT action_id, place, (SELECT count(*) FROM woken) FROM settled
+"""
+
+
+async def claim(
+    connection: AsyncConnection, places: Sequence[Place], now: datetime, lease: timedelta, limit: int
+) -> list[tuple[int, str, int]]:
+    """Lease up to `limit` notices that are due at these places: (action id, place, attempts), committed on return."""
+    cursor = await connection.execute(
+        _CLAIM,
+        {"places": _array(places), "now": now, "until": now + lease, "limit": limit},
+        prepare=True,
+    )
+    return await cursor.fetchall()
+
+
+async def read(
+    connection: AsyncConnection, claimed: Sequence[tuple[int, str, int]], deciders: Iterable[str]
+) -> list[Due]:
+    """What is true of claimed notices now, in one read (spec R15, R18, R19). Withdrawn or erased ones are absent."""
+    cursor = await connection.execute(
+        _READ,
+        {
+            "deciders": _array(deciders),
+            "action_id": _array(c[0] for c in claimed),
+            "place": _array(c[1] for c in claimed),
+            "attempts": _array(c[2] for c in claimed),
+        },
+        prepare=True,
+    )
+    return [_due(row) for row in await cursor.fetchall()]
+
+
+def _due(row: tuple[Any, ...]) -> Due:
+    action_id, attempts, action, place, performed_at, due_at, consent, decided_at, viewed, status, suppressed = row[:11]
+    standing = Standing(
+        action=action,
+        place=Place(place),
+        performed_at=performed_at,
+        due_at=due_at,
+        consent=consent,
+        decided_at=decided_at,
+        viewed_mails=viewed,
+        status_mails=status,
+        mail_suppressed=suppressed,
+    )
+    return Due(action_id, attempts, standing, *row[11:])
+
+
+async def settle(connection: AsyncConnection, settled: Sequence[Settled]) -> set[tuple[int, str]]:
+    """Store what became of notices and wake pages, in one transaction; the (action id, place) that were settled.
+
+    One that is missing from the answer was claimed by another since, withdrawn, erased, or settled already.
+    """
+    given = json.dumps([{name: getattr(row, name) for name in Settled.__slots__} for row in settled], default=_text)
+    cursor = await connection.execute(_SETTLE, {"settled": given, "pages": _array(sorted(PAGES))}, prepare=True)
+    return {(action_id, place) for action_id, place, _ in await cursor.fetchall()}
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat()
+
+
+# By hand, for numbers and our own tokens only: psycopg's list adapter costs more than the database does.
+def _array(values: Iterable[int | str]) -> str:
+    return "{" + ",".join([str(value) for value in values]) + "}"
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """Which mails an applicant wants (spec R19), and the language in which to ask."""
+
+    viewed_mails: bool
+    status_mails: bool
+    language: str
+
+
+async def preferences(connection: AsyncConnection, applicant_id: int) -> Preferences | None:
+    """An applicant's preferences; None: there is no such applicant any more."""
+    cursor = await connection.execute(
+        "SELECT viewed_mails, status_mails, language FROM jobboard.applicant WHERE id = %s", (applicant_id,)
+    )
+    row = await cursor.fetchone()
+    return None if row is None else Preferences(*row)
+
+
+async def prefer(
+    connection: AsyncConnection,
+    applicant_id: int,
+    *,
+    viewed_mails: bool | None = None,
+    status_mails: bool | None = None,
+) -> bool:
+    """Set preferences, None leaves one as it is; whether there is such an applicant."""
+    cursor = await connection.execute(
+        """UPDATE jobboard.applicant SET viewed_mails = coalesce(%s, viewed_mails),
+               status_mails = coalesce(%s, status_mails) WHERE id = %s""",
+        (viewed_mails, status_mails, applicant_id),
+    )
+    return cursor.rowcount == 1
