@@ -1,0 +1,145 @@
+"""Writing applicants, their applications and résumés: what stands before the first report (spec R28).
+
+SUBMITTED and its notices are stored in the caller's transaction, with the application or not at all.
+Must not decide who is told what: rules/plan does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg import AsyncConnection
+
+from unghost.jobboard.rules.plan import Facts, plan
+from unghost.jobboard.rules.policy import SUBMITTED, Policy
+from unghost.jobboard.store import accepting
+
+
+class CannotRegister(Exception):
+    """The application or applicant cannot be stored. The message is one sentence with the remedy."""
+
+
+class UnknownJob(CannotRegister):
+    """There is no such job."""
+
+
+class UnknownApplicant(CannotRegister):
+    """There is no such applicant."""
+
+
+class NumberTaken(CannotRegister):
+    """The application number belongs to another application."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """An application's number, and whether it is new (`created`) or was there already."""
+
+    number: int
+    created: bool
+
+
+async def register_application(
+    connection: AsyncConnection,
+    *,
+    job_id: int,
+    applicant_id: int,
+    submitted_at: datetime,
+    now: datetime,
+    policy: Policy,
+    number: int | None = None,
+) -> Registered:
+    """Store an application with its SUBMITTED action and notices, in the caller's transaction (spec R28).
+
+    A second one of the same job and applicant gives the first one back, also when both come at once.
+    Raises `UnknownJob`, `UnknownApplicant` or `NumberTaken`, and leaves the transaction usable.
+    """
+    given = {"number": number, "job": job_id, "applicant": applicant_id, "submitted_at": submitted_at}
+    cursor = await connection.execute(_INSERT_NUMBERED if number is not None else _INSERT, given)
+    if (row := await cursor.fetchone()) is None:
+        return Registered(await _standing(connection, job_id, applicant_id, number), created=False)
+    new, consent, holds = row
+    facts = Facts(consent=consent, holds=holds)
+    notices = plan(SUBMITTED, submitted_at, now, facts, policy)
+    action = accepting.NewAction(new, SUBMITTED, submitted_at, None, notices)
+    await accepting.store(connection, [action], now, [applicant_id])
+    return Registered(new, created=True)
+
+
+async def _standing(connection: AsyncConnection, job_id: int, applicant_id: int, number: int | None) -> int:
+    cursor = await connection.execute(_STANDING, {"job": job_id, "applicant": applicant_id})
+    row = await cursor.fetchone()
+    standing, job_there, applicant_there = row or (None, False, False)
+    if standing is not None:
+        return int(standing)
+    if not job_there:
+        raise UnknownJob(f"there is no job {job_id}: register the job first")
+    if not applicant_there:
+        raise UnknownApplicant(f"there is no applicant {applicant_id}: register the applicant first")
+    raise NumberTaken(f"number {number} belongs to another application: leave it out or give a free one")
+
+
+async def store_resume(
+    connection: AsyncConnection,
+    *,
+    application_number: int,
+    file_name: str,
+    media_type: str,
+    content: bytes,
+    now: datetime,
+) -> None:
+    """Store the résumé that came with an application; the first one stays."""
+    await connection.execute(_RESUME, (application_number, file_name, media_type, content, now))
+
+
+async def applicant_of_address(
+    connection: AsyncConnection, *, email: str, name: str, language: str, time_zone: str, now: datetime
+) -> int:
+    """The id of the applicant with this address, made from what is given if there is none.
+
+    For what anyone may send: somebody who is known already keeps their own name, language and time zone.
+    """
+    values = {"email": email, "name": name, "language": language, "time_zone": time_zone, "now": now}
+    inserted = await (await connection.execute(_ADD_APPLICANT, values)).fetchone()
+    found = inserted or await (await connection.execute(_APPLICANT_OF_ADDRESS, (email,))).fetchone()
+    if found is None:  # erased between the two statements
+        return await applicant_of_address(
+            connection, email=email, name=name, language=language, time_zone=time_zone, now=now
+        )
+    return int(found[0])
+
+
+_INTO = """
+INSERT INTO jobboard.application ({columns}job_id, organization, applicant_id, submitted_at)
+SELECT {values}j.id, j.organization, p.id, %(submitted_at)s
+FROM jobboard.job j CROSS JOIN jobboard.applicant p
+WHERE j.id = %(job)s AND p.id = %(applicant)s
+ON CONFLICT DO NOTHING
+RETURNING number,
+    (SELECT c.applicant_notifications FROM jobboard.customer c WHERE c.organization = application.organization),
+    (SELECT c.holds FROM jobboard.customer c WHERE c.organization = application.organization)
+"""
+_INSERT = _INTO.format(columns="", values="")
+_INSERT_NUMBERED = _INTO.format(columns="number, ", values="%(number)s::bigint, ")
+
+_STANDING = """
+SELECT (SELECT number FROM jobboard.application WHERE job_id = %(job)s AND applicant_id = %(applicant)s),
+       EXISTS (SELECT FROM jobboard.job WHERE id = %(job)s),
+       EXISTS (SELECT FROM jobboard.applicant WHERE id = %(applicant)s)
+"""
+
+_RESUME = """
+INSERT INTO jobboard.resume (application_number, file_name, media_type, content, received_at)
+VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (application_number) DO NOTHING
+"""
+
+_ADD_APPLICANT = """
+INSERT INTO jobboard.applicant (email, name, language, time_zone, created_at)
+VALUES (%(email)s, %(name)s, %(language)s, %(time_zone)s, %(now)s)
+ON CONFLICT DO NOTHING
+RETURNING id
+"""
+
+_APPLICANT_OF_ADDRESS = "SELECT id FROM jobboard.applicant WHERE lower(email) = lower(%s)"

@@ -1,0 +1,1 @@
+"""The job board over HTTP: the partners' wire, the board API, the consent widget and the applicants' pages."""
