@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 
 import psycopg
 import pytest
@@ -21,7 +22,7 @@ PERSON = ("Ada Lovelace", "lovelace@applicant.example")
 async def test_a_logged_database_error_tells_its_code_and_not_the_row(
     pool: AsyncConnectionPool, capsys: pytest.CaptureFixture[str], log_format: str
 ) -> None:
-    before = structlog.get_config()
+    before, handlers = structlog.get_config(), logging.root.handlers[:]
     logs.configure(log_format)
     try:
         async with pool.connection() as connection:
@@ -35,9 +36,25 @@ async def test_a_logged_database_error_tells_its_code_and_not_the_row(
                 structlog.get_logger().exception("it.failed", step="insert")
     finally:
         structlog.configure(**before)
+        logging.root.handlers[:] = handlers
     logged = capsys.readouterr().err
     assert "SQLSTATE 23505" in logged
     assert "it.failed" in logged
     assert "lovelace" not in logged.lower()
     if log_format == "json":
         assert json.loads(logged)["level"] == "error"
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_what_a_library_logs_has_the_same_form(capsys: pytest.CaptureFixture[str], log_format: str) -> None:
+    before, handlers = structlog.get_config(), logging.root.handlers[:]
+    logs.configure(log_format)
+    try:
+        logging.getLogger("some.library").warning("the way is %s", "closed")
+    finally:
+        structlog.configure(**before)
+        logging.root.handlers[:] = handlers
+    logged = capsys.readouterr().err
+    assert "the way is closed" in logged
+    if log_format == "json":
+        assert json.loads(logged)["event"] == "the way is closed"

@@ -8,12 +8,13 @@ import traceback
 
 import psycopg
 import structlog
-from structlog.typing import EventDict, WrappedLogger
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 
 def _exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """An exception as its traceback; of the database's own words only the SQLSTATE, for they quote the row."""
-    error = sys.exc_info()[1] if event.pop("exc_info", None) else None
+    given = event.pop("exc_info", None)
+    error = given[1] if isinstance(given, tuple) else sys.exc_info()[1] if given else None
     if error is not None:
         lines = traceback.format_tb(error.__traceback__)
         said = f"SQLSTATE {error.sqlstate}" if isinstance(error, psycopg.Error) else str(error)
@@ -22,16 +23,23 @@ def _exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 def configure(log_format: str) -> None:
-    """Set up logging of this process to stderr; `log_format` is json or text."""
+    """Set up logging of this process to stderr, that of libraries too; `log_format` is json or text."""
     last = structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer(colors=False)
+    first: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    libraries = logging.StreamHandler(sys.stderr)
+    libraries.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=first,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _exception, last],
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[libraries], force=True)
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _exception,
-            last,
-        ],
+        processors=[*first, _exception, last],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
     )

@@ -6,8 +6,9 @@ With several processes on one machine prometheus-client joins them through PROME
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector
 
 REPORTS = Counter("unghost_reports", "Reports answered, by code: ACCEPTED or the refusal's name.", ["code"])
@@ -30,8 +31,16 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 def exposition(gauges: dict[str, tuple[str, float]]) -> bytes:
     """Every metric in Prometheus' text form; `gauges` (name -> help, value) are read from the database."""
     lines = "".join(f"# HELP {n} {help}\n# TYPE {n} gauge\n{n} {value}\n" for n, (help, value) in gauges.items())
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return generate_latest(registry) + lines.encode()
-    return generate_latest() + lines.encode()
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    return generate_latest(_together(folder) if folder else REGISTRY) + lines.encode()
+
+
+def expose(host: str, port: int, folder: Path) -> None:
+    """Answer /metrics in a thread, for processes that have no web server. Raises `OSError` if the port is taken."""
+    start_http_server(port, host, registry=_together(str(folder)))
+
+
+def _together(folder: str) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
+    return registry

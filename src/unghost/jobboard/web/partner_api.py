@@ -1,0 +1,208 @@
+"""`POST /v2/jobApplicationLifecycleActions`, the wire's hot route, as bare ASGI: a router costs more than the database.
+
+Reads a request, asks the acceptor, writes the answer. Must not judge a report: wire/ reads it, accept.py judges it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import psycopg
+import structlog
+from psycopg_pool import PoolTimeout
+from starlette.types import Receive, Scope, Send
+
+from unghost.jobboard import metrics
+from unghost.jobboard.accept import Overloaded, Reporter
+from unghost.jobboard.rules.policy import reportable
+from unghost.jobboard.web.services import Services
+from unghost.wire import lifecycle, restli
+from unghost.wire.lifecycle import Report
+from unghost.wire.refusals import Refusal, Refused
+from unghost.wire.restli import Answer, Created
+
+log = structlog.get_logger()
+
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_READ_AT_MOST = 64 * 1024 * 1024
+_JSON = (b"content-type", b"application/json; charset=utf-8")
+#: What HTTP demands beside some refusals.
+_FOR_STATUS = {
+    401: (b"www-authenticate", b"Bearer"),
+    405: (b"allow", b"POST"),
+    503: (b"retry-after", b"1"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What matters of a request's head."""
+
+    path: str
+    method: str
+    reporter: Reporter
+
+
+#: Status, headers and body, without what every answer carries.
+_Success = tuple[int, list[tuple[bytes, bytes]], bytes]
+
+
+class LifecycleActions:
+    """The resource, under each of its paths (spec R1-R9)."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._actions = reportable(services.policy)
+        self._demand_context = services.settings.contract == "seed"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. Every outcome is JSON or an empty 201, never an exception."""
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        version = restli.protocol(_text(headers.get(b"x-restli-protocol-version")))
+        if isinstance(version, Refused):
+            return await _send(send, restli.LATEST, _refused(version, restli.LATEST))
+        try:
+            outcome = await self._outcome(scope, receive, headers)
+        except Exception:
+            log.exception("report.failed")
+            said = "the job board met an error of its own; it is logged, send the report again later"
+            outcome = Refused(Refusal.INTERNAL, said)
+        if outcome is None:
+            return None  # the caller hung up in the middle: nothing was reported
+        return await _send(send, version, _refused(outcome, version) if isinstance(outcome, Refused) else outcome)
+
+    async def _outcome(self, scope: Scope, receive: Receive, headers: dict[bytes, bytes]) -> _Success | Refused | None:
+        call = await self._head(scope, headers)
+        if isinstance(call, Refused):
+            return call
+        body = await _body(receive, restli.BATCH_LIMIT if call.method == restli.BATCH_CREATE else restli.SINGLE_LIMIT)
+        if body is None or isinstance(body, Refused):
+            return body
+        try:
+            decoded = msgspec.json.decode(body)
+        except _UNREADABLE as error:
+            said = str(error) if isinstance(error, msgspec.DecodeError) else "it is not UTF-8, or too deeply nested"
+            return Refused(Refusal.MALFORMED_BODY, f"the body is not JSON: {said[:120]}")
+        return await (self._batch if call.method == restli.BATCH_CREATE else self._single)(call, decoded)
+
+    async def _head(self, scope: Scope, headers: dict[bytes, bytes]) -> _Call | Refused:
+        if scope["method"] != "POST":
+            return Refused(
+                Refusal.WRONG_VERB, f"the HTTP method is {scope['method']}; want POST with the header X-RestLi-Method"
+            )
+        token = restli.bearer(_text(headers.get(b"authorization")))
+        if isinstance(token, Refused):
+            return token
+        try:
+            reporter = await self._services.access.reporter(token, self._services.clock.now())
+        except (psycopg.OperationalError, PoolTimeout):
+            return Refused(Refusal.UNAVAILABLE, "the job board cannot reach its database; send the report again")
+        if isinstance(reporter, Refused):
+            return reporter
+        method = restli.method(_text(headers.get(b"x-restli-method")))
+        if isinstance(method, Refused):
+            return method
+        return _Call(scope["path"].rstrip("/"), method, reporter)
+
+    async def _single(self, call: _Call, decoded: object) -> _Success | Refused:
+        [answer] = await self._answers([decoded], call.reporter)
+        if isinstance(answer, Refused):
+            return answer
+        _count("ACCEPTED")
+        id = str(answer.id).encode()
+        location = restli.location(call.path, answer.id).encode()
+        return 201, [(b"location", location), (b"x-restli-id", id), (b"x-linkedin-id", id)], b""
+
+    async def _batch(self, call: _Call, decoded: object) -> _Success | Refused:
+        given = restli.elements(decoded)
+        if isinstance(given, Refused):
+            return given
+        answers = await self._answers(given, call.reporter)
+        for answer in answers:
+            _count("ACCEPTED" if isinstance(answer, Created) else answer.refusal.name)
+        return 200, [_JSON], msgspec.json.encode({"elements": [restli.element(call.path, each) for each in answers]})
+
+    async def _answers(self, given: Sequence[object], reporter: Reporter) -> list[Answer]:
+        now = self._services.clock.now()
+        answers: dict[int, Answer] = {}
+        reports: dict[int, Report] = {}
+        for nth, element in enumerate(given):
+            read = lifecycle.read(element, now, self._actions, demand_context=self._demand_context)
+            read = read if isinstance(read, Refused) else _own_customer(read, reporter)
+            if isinstance(read, Refused):
+                answers[nth] = read
+            else:
+                reports[nth] = read
+        if reports:
+            answers.update(zip(reports, await self._accept(list(reports.values()), reporter), strict=True))
+        return [answers[nth] for nth in range(len(given))]
+
+    async def _accept(self, reports: list[Report], reporter: Reporter) -> list[Answer]:
+        try:
+            return await self._services.acceptor.accept(reports, reporter)
+        except Overloaded:
+            said = "more reports are waiting than this process may hold; send it again after a second"
+            return [Refused(Refusal.OVERLOADED, said)] * len(reports)
+
+
+def _own_customer(report: Report, reporter: Reporter) -> Report | Refused:
+    if report.organization in (None, reporter.organization):
+        return report
+    return Refused(
+        Refusal.OTHER_CUSTOMER,
+        f"integrationContext is urn:li:organization:{report.organization}; this child application reports for "
+        f"urn:li:organization:{reporter.organization}",
+    )
+
+
+async def _body(receive: Receive, limit: int) -> bytes | Refused | None:
+    """The whole body, None if the caller hung up. One that is too large is read to its end, up to a point: a caller
+    who is still sending when the line is closed would never see the refusal."""
+    parts: list[bytes] = []
+    size = 0
+    while size <= _READ_AT_MOST:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        part = message.get("body", b"")
+        size += len(part)
+        if size <= limit:
+            parts.append(part)
+        if not message.get("more_body"):
+            break
+    if size <= limit:
+        return b"".join(parts)
+    return Refused(Refusal.TOO_LARGE, f"the body is over {limit} bytes; send less in one call")
+
+
+def _refused(refused: Refused, protocol: str) -> _Success:
+    _count(refused.refusal.name)
+    headers = [_JSON, (restli.error_header(protocol).lower().encode(), b"true")]
+    if refused.status in _FOR_STATUS:
+        headers.append(_FOR_STATUS[refused.status])
+    return refused.status, headers, msgspec.json.encode(refused.body())
+
+
+async def _send(send: Send, protocol: str, answer: _Success) -> None:
+    status, headers, body = answer
+    headers.append((b"x-restli-protocol-version", protocol.encode()))
+    headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _text(header: bytes | None) -> str | None:
+    return None if header is None else header.decode("latin-1")
+
+
+_counters: dict[str, Any] = {}
+
+
+def _count(code: str) -> None:
+    counter = _counters.get(code)
+    if counter is None:
+        counter = _counters[code] = metrics.REPORTS.labels(code)
+    counter.inc()
