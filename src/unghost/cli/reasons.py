@@ -1,0 +1,51 @@
+"""What has become of a notice, in a plain sentence (spec R17). Pure; `now` is an argument."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from unghost.jobboard.rules.plan import Reason, State
+from unghost.jobboard.rules.policy import PAGES, Place
+from unghost.jobboard.store.explaining import Action, Notice
+
+_WITHHELD: Mapping[str, str] = {
+    Reason.NO_CONSENT: "the customer had not ticked “Applicant notifications” when the report was received",
+    Reason.CONSENT_WITHDRAWN: "the customer had unticked “Applicant notifications” by the time it was due",
+    Reason.ALREADY_TOLD: "the applicant is told this once per application, and it was told or waiting already",
+    Reason.AFTER_DECISION: "it was performed after a rejection of which the applicant had been told",
+    Reason.WITHDRAWN: "whoever reported it took it back before it was told",
+    Reason.TURNED_OFF: "the applicant has turned mails of this kind off",
+    Reason.ADDRESS_SUPPRESSED: "no mail goes to the applicant's address any more after a bounce or complaint",
+    Reason.UNDELIVERABLE: "the mail could not be delivered and was given up",
+    Reason.HOLD_UNREADABLE: "its hold could not be read, and then nothing is told",
+}
+
+
+def sentence(action: Action, notice: Notice, *, consent_now: bool, now: datetime) -> str:
+    """Why the applicant was, was not, or is not yet told at this place."""
+    held = f", after a hold of {span(action, notice)}" if notice.due_at > action.received_at else ""
+    if notice.state == State.TOLD:
+        how = "shown on the page" if Place(notice.place) in PAGES else "handed to the mail server"
+        return f"{how} at {_moment(notice.told_at)}{held}"
+    if notice.state == State.WITHHELD:
+        return f"withheld: {_WITHHELD.get(notice.reason or '', notice.reason)}"
+    if notice.due_at > now:
+        consent = "" if consent_now or action.reported_by is None else "; without consent then it will be withheld"
+        return f"held until {_moment(notice.due_at)}; nobody sees it before{consent}"
+    if notice.attempts == 0:
+        return f"due since {_moment(notice.due_at)}; no dispatcher has taken it yet: is `unghost work` running?"
+    return f"due since {_moment(notice.due_at)}; tried {notice.attempts} times, next at {_moment(notice.attempt_at)}"
+
+
+def span(action: Action, notice: Notice) -> str:
+    """The length of a notice's hold, counted from the later of receipt and `performedAt` (spec R16)."""
+    seconds = round((notice.due_at - max(action.received_at, action.performed_at)).total_seconds())
+    for size, name in ((3600, "hours"), (60, "minutes")):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds // size} {name}"
+    return f"{seconds} seconds"
+
+
+def _moment(moment: datetime | None) -> str:
+    return "an unknown time" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"

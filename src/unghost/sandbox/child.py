@@ -1,0 +1,116 @@
+"""What the child processes of the demo, of `serve` and of `work` run: `python -m unghost.sandbox.child PART …`.
+
+Started only by `processes.py`, which gives file descriptors of sockets and of the lifeline.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from unghost.clock import SystemClock
+from unghost.sandbox.processes import hold_lifeline
+
+#: How long open requests may take to end when a web process is stopped.
+GRACE_SECONDS = 5
+
+
+def main() -> None:
+    """Run the part that the command line names until SIGTERM or until the parent is gone."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("part", choices=("web", "dispatcher", "inbox", "host", "sweep"))
+    parser.add_argument("--lifeline", type=int, required=True)
+    parser.add_argument("--listen", type=int, action="append", default=[])
+    parser.add_argument("--path", type=Path)
+    parser.add_argument("--board")
+    parser.add_argument("--client-id")
+    parser.add_argument("--tls-cert")
+    parser.add_argument("--tls-key")
+    given = parser.parse_args()
+    if given.part == "sweep":
+        _sweep(given.lifeline, given.path)
+        return
+    hold_lifeline(given.lifeline)
+    sockets = [socket.socket(fileno=descriptor) for descriptor in given.listen]
+    if given.part == "web":
+        _web(sockets, given.tls_cert, given.tls_key)
+    elif given.part == "dispatcher":
+        _dispatcher()
+    elif given.part == "inbox":
+        _inbox(sockets, given.path)
+    else:
+        _host(sockets, given.board, given.client_id)
+
+
+def _web(sockets: list[socket.socket], tls_cert: str | None, tls_key: str | None) -> None:
+    import uvicorn
+
+    config = uvicorn.Config(
+        "unghost.jobboard.web.app:create",
+        factory=True,
+        access_log=False,
+        log_config=None,
+        ssl_certfile=tls_cert,
+        ssl_keyfile=tls_key,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        server_header=False,
+    )
+    uvicorn.Server(config).run(sockets=sockets)
+
+
+def _dispatcher() -> None:
+    from unghost.jobboard import dispatcher, logs, settings
+
+    async def work() -> None:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+        await dispatcher.run(own, SystemClock(), stop)
+
+    own = settings.load()
+    logs.configure(own.log_format)
+    with asyncio.Runner(loop_factory=_loop()) as runner:
+        runner.run(work())
+
+
+def _inbox(sockets: list[socket.socket], path: Path) -> None:
+    from unghost.sandbox import inbox
+
+    with asyncio.Runner(loop_factory=_loop()) as runner:
+        runner.run(inbox.serve(sockets[0], sockets[1], path, SystemClock()))
+
+
+def _host(sockets: list[socket.socket], board: str, client_id: str) -> None:
+    import uvicorn
+
+    from unghost.sandbox import host_page
+
+    app = host_page.create(board, client_id)
+    config = uvicorn.Config(app, access_log=False, log_level="warning", timeout_graceful_shutdown=1)
+    uvicorn.Server(config).run(sockets=sockets)
+
+
+def _sweep(lifeline: int, folder: Path) -> None:
+    """Remove the demo's own data directory when the demo was killed; otherwise it does so itself."""
+    os.read(lifeline, 1)
+    for _ in range(20):  # processes that are still ending may write once more
+        shutil.rmtree(folder, ignore_errors=True)
+        threading.Event().wait(0.1)
+
+
+def _loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # it does not exist for Windows
+        return None
+    return uvloop.new_event_loop
+
+
+if __name__ == "__main__":
+    main()

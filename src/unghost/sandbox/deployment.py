@@ -1,0 +1,57 @@
+"""Settings made whole: where no database is set, the data directory's own embedded server is started (spec R40).
+
+Used by every command that works on a board of this machine. Must not change what was set.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from unghost.jobboard.settings import Settings
+from unghost.postgres import Embedded
+
+
+@contextmanager
+def deployed(settings: Settings) -> Iterator[Settings]:
+    """The settings with a database URL; an embedded server that was started here is stopped at the end.
+
+    Raises `PostgresError` if the embedded server cannot run.
+    """
+    if settings.database_url is not None:
+        yield settings
+        return
+    server = Embedded(settings.data_dir)
+    try:
+        yield replace(settings, database_url=server.start())
+    finally:
+        server.stop()
+
+
+@contextmanager
+def measured(settings: Settings) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Where the processes of one command count together (spec R41), and the variable that tells them so."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="metrics-", dir=settings.data_dir) as folder:
+        yield Path(folder), {"PROMETHEUS_MULTIPROC_DIR": folder}
+
+
+def kept_secret(path: Path) -> str:
+    """The secret in this file, which only this user can read; made the first time."""
+    if not path.exists():
+        keep_private(path, secrets.token_urlsafe(32) + "\n")
+    return path.read_text(encoding="utf-8").strip()
+
+
+def keep_private(path: Path, text: str) -> None:
+    """Write a file that only this user can read, whole or not at all."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    unfinished.replace(path)
