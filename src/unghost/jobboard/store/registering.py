@@ -58,7 +58,21 @@ async def register_application(
     given = {"number": number, "job": job_id, "applicant": applicant_id, "submitted_at": submitted_at}
     cursor = await connection.execute(_INSERT_NUMBERED if number is not None else _INSERT, given)
     if (row := await cursor.fetchone()) is None:
-        return Registered(await _standing(connection, job_id, applicant_id, number), created=False)
+        try:
+            return Registered(await _standing(connection, job_id, applicant_id, number), created=False)
+        except NumberTaken:
+            if number is not None:
+                raise
+        # Numbers that the board's own back end chose stand where ours go on: go on behind them.
+        await connection.execute(_PAST_CHOSEN)
+        return await register_application(
+            connection,
+            job_id=job_id,
+            applicant_id=applicant_id,
+            submitted_at=submitted_at,
+            now=now,
+            policy=policy,
+        )
     new, consent, holds = row
     facts = Facts(consent=consent, holds=holds)
     notices = plan(SUBMITTED, submitted_at, now, facts, policy)
@@ -122,6 +136,15 @@ RETURNING number,
 """
 _INSERT = _INTO.format(columns="", values="")
 _INSERT_NUMBERED = _INTO.format(columns="number, ", values="%(number)s::bigint, ")
+
+_PAST_CHOSEN = """
+WITH RECURSIVE chosen (number) AS (
+    SELECT last_value FROM jobboard.application_number_seq
+    UNION ALL
+    SELECT a.number FROM chosen JOIN jobboard.application a ON a.number = chosen.number + 1
+)
+SELECT setval('jobboard.application_number_seq', max(number)) FROM chosen
+"""
 
 _STANDING = """
 SELECT (SELECT number FROM jobboard.application WHERE job_id = %(job)s AND applicant_id = %(applicant)s),

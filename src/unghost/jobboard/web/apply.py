@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from zoneinfo import available_timezones
 
+from babel import Locale
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -40,6 +41,12 @@ def time_zones() -> dict[str, tuple[str, ...]]:
     """The time zones to choose from, by area."""
     names = sorted(available_timezones())
     return {area: tuple(name for name in names if name.startswith(f"{area}/")) for area in _AREAS}
+
+
+def own_name(language: str) -> str:
+    """What speakers of a language call it, e.g. `Deutsch` for `de`."""
+    name = Locale.parse(language).get_language_name(language) or language
+    return name[:1].upper() + name[1:]
 
 
 @dataclass(slots=True)
@@ -121,7 +128,7 @@ def _form(request: Request, page: reading.JobPage, filled: Filled, status: int =
         reader=page.applicant,
         job=page.job,
         filled=filled,
-        languages=request.app.state.services.wording.languages,
+        languages={code: own_name(code) for code in request.app.state.services.wording.languages},
         time_zones=time_zones(),
         trap=_TRAP,
     )
