@@ -8,7 +8,7 @@ UPGRADE ?=
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: all setup demo test lint format types imports docs bench schema lock clean
+.PHONY: all setup demo test lint format types imports docs reference bench schema lock clean
 .DEFAULT_GOAL := all
 
 all: setup
@@ -55,6 +55,9 @@ imports: setup
 
 docs: setup
 	@echo "== docs" && $(BIN)/zensical build --clean --strict
+
+reference: setup
+	@$(BIN)/python -m tools.reference
 
 bench: setup
 	@$(BIN)/python -m benchmarks

@@ -21,7 +21,7 @@ from unghost.jobboard.rules.plan import Facts, after, plan
 from unghost.jobboard.rules.policy import Policy
 from unghost.jobboard.store import accepting
 from unghost.jobboard.store.accepting import Key, Known, NewAction
-from unghost.postgres import connect
+from unghost.postgres import PostgresError, connect
 from unghost.wire.lifecycle import Report, too_early
 from unghost.wire.refusals import Refusal, Refused
 from unghost.wire.restli import Answer, Created
@@ -141,7 +141,10 @@ class Acceptor:
             except Exception as error:
                 # The line is cut or the server is going down. The commit may have happened: the same again
                 # finds it (spec R8) and answers with what is stored.
-                log.warning("accept.database_failed", attempt=attempt, error=type(error).__name__)
+                if isinstance(error, psycopg.Error | PostgresError):
+                    log.warning("accept.database_failed", attempt=attempt, error=type(error).__name__)
+                else:
+                    log.exception("accept.failed", attempt=attempt)
                 if connection is not None:
                     with suppress(Exception):
                         await connection.close()

@@ -47,7 +47,7 @@ async def run(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
             drain.bell.set()
 
     listener = asyncio.create_task(listen(settings.database_url, {DUE: ring}, ring))
-    log.info("dispatcher_started", places=sorted(channels))
+    log.info("dispatcher_started", places=sorted(place.value for place in channels))
     try:
         await asyncio.gather(*(drain.run(stop) for _, (_, drain) in lines))
     finally:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,7 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from unghost.jobboard.settings import Settings
-from unghost.postgres import Embedded
+from unghost.postgres import Embedded, PostgresError
+
+_LOOK_SECONDS = 0.5
 
 
 @contextmanager
@@ -27,10 +31,34 @@ def deployed(settings: Settings) -> Iterator[Settings]:
         yield settings
         return
     server = Embedded(settings.data_dir)
+    ended = threading.Event()
+    keeper = threading.Thread(target=_keep, args=(server, ended), name="unghost-keeper", daemon=True)
     try:
-        yield replace(settings, database_url=server.start())
+        yield replace(settings, database_url=_started(server, keeper))
     finally:
+        ended.set()
+        if keeper.is_alive():
+            keeper.join()
         server.stop()
+
+
+def _started(server: Embedded, keeper: threading.Thread) -> str:
+    url = server.start()
+    if server.process_id is not None:  # else it is another program's, which keeps it
+        keeper.start()
+    return url
+
+
+def _keep(server: Embedded, ended: threading.Event) -> None:
+    """Start the server again when it was killed: it recovers what was committed, and its address stays the same."""
+    while not ended.wait(_LOOK_SECONDS):
+        if server.process_id is None:
+            try:
+                server.start()
+                said = "PostgreSQL ended and was started again"
+            except PostgresError as error:
+                said = f"PostgreSQL ended: {error}"
+            print(f"unghost: {said}", file=sys.stderr, flush=True)
 
 
 @contextmanager

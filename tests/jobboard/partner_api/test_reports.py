@@ -135,7 +135,7 @@ REFUSED: list[tuple[str, object, Refusal, str]] = [
     ("action", {"action": "APPLICATION_SEEN"}, Refusal.UNKNOWN_ACTION, "APPLICATION_VIEWED"),
     ("bare context", {"integrationContext": "12345"}, Refusal.BAD_URN, "urn:li:organization:N"),
     ("seconds", {"performedAt": milliseconds(NOW) // 1000}, Refusal.BAD_TIME, "looks like seconds"),
-    ("future", {"performedAt": milliseconds(NOW + timedelta(minutes=7))}, Refusal.BAD_TIME, "5 minutes"),
+    ("future", {"performedAt": milliseconds(NOW + timedelta(hours=7))}, Refusal.BAD_TIME, "5 minutes"),
     ("early", {"performedAt": milliseconds(NOW - timedelta(hours=27))}, Refusal.BAD_TIME, "24 hours"),
     ("zero", {"performedAt": 0}, Refusal.BAD_TIME, "above 0"),
 ]
