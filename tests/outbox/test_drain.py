@@ -175,7 +175,12 @@ async def test_rows_claimed_while_stopping_are_given_back_unbegun() -> None:
     rows = Rows([Row(n) for n in range(4)])
     stop = asyncio.Event()
     begun: list[Row] = []
-    worker = drain(rows, lambda row: begun.append(row) or Done())  # type: ignore[func-returns-value]
+
+    def begin(row: Row) -> Outcome:
+        begun.append(row)
+        return Done()
+
+    worker = drain(rows, begin)
     claim = rows.claim
 
     async def claim_and_stop(now: datetime, limit: int) -> Sequence[Row]:

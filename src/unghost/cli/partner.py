@@ -19,12 +19,14 @@ def add(
     ],
     *,
     customer: Annotated[
-        tuple[str, ...], Parameter(help="Make a child application for this organization; may be given several times.")
+        tuple[str, ...],
+        Parameter(negative="", help="Make a child application for this organization; may be given several times."),
     ] = (),
     origin: Annotated[
         tuple[str, ...],
         Parameter(
-            help="Where the consent widget may be embedded, e.g. https://ats.example; may be given several times."
+            negative="",
+            help="Where the consent widget may be embedded, e.g. https://ats.example; may be given several times.",
         ),
     ] = (),
     where: Where = HERE,

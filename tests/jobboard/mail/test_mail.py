@@ -126,7 +126,9 @@ def test_the_message_says_what_was_rendered(action: str) -> None:
     letter = replace(LETTER, action=action, name="= =3D .", company="x" * 290 + " é", job=".\u00a0=")
     content = mails().compose(letter, NOW).content
     message = parse(content)
-    url = re.search(r"https://jobs.example/preferences[?]word=\S+", message.get_body(("plain",)).get_content())
+    plain = message.get_body(("plain",))
+    assert plain is not None
+    url = re.search(r"https://jobs.example/preferences[?]word=\S+", plain.get_content())
     assert url
     rendered = render(
         letter,

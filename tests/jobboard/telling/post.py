@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import email
 import socket
 import ssl
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import policy
 from email.message import EmailMessage
-from typing import Any
+from typing import Any, cast
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
@@ -97,7 +98,7 @@ class Post:
         self.at("after the dot", str(session.host_name))
         if self.hang_ups:
             self.hang_ups -= 1
-            server.transport.abort()
+            cast(asyncio.Transport, server.transport).abort()
         return answer or "250 2.0.0 queued as TEST"
 
 
@@ -110,7 +111,7 @@ class _Server(SMTP):
 
     async def smtp_DATA(self, arg: str) -> None:
         post: Post = self.event_handler
-        client = str(self.session.host_name)
+        client = str(cast(Session, self.session).host_name)
         post.at("DATA", client)
         await super().smtp_DATA(arg)
         post.at("after the answer", client)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from psycopg_pool import AsyncConnectionPool
@@ -159,7 +160,8 @@ async def test_a_held_rejection_is_left_alone(database_url: str, pool: AsyncConn
         ({"dkim_key": "no key"}, "UNGHOST_DKIM_KEY"),
     ],
 )
-async def test_an_unusable_setting_is_one_sentence(own: dict[str, str | None], named: str) -> None:
-    settings = Settings(**{"database_url": "postgresql://localhost/none", "secret_key": "x" * 32} | own)
+async def test_an_unusable_setting_is_one_sentence(own: dict[str, Any], named: str) -> None:
+    given: dict[str, Any] = {"database_url": "postgresql://localhost/none", "secret_key": "x" * 32}
+    settings = Settings(**given | own)
     with pytest.raises(SettingsError, match=named):
         await dispatcher.run(settings, CLOCK, asyncio.Event())

@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import trustme
@@ -158,8 +159,8 @@ async def _until(connection, question: str) -> None:  # type: ignore[no-untyped-
 
 @pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls", "smtp"])
 async def test_mails_go_over_tls_with_a_login(
-    database_url: str, pool: AsyncConnectionPool, scheme: str, monkeypatch: pytest.MonkeyPatch, tmp_path
-) -> None:  # type: ignore[no-untyped-def]
+    database_url: str, pool: AsyncConnectionPool, scheme: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))

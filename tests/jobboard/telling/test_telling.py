@@ -127,7 +127,7 @@ async def test_preferences_are_read_when_the_mail_is_about_to_go(
     async with pool.connection() as connection:
         world = await make_world(connection, NOW)
         action_id = await report(connection, world.applications[0], action)
-        await connection.execute(f"UPDATE jobboard.applicant SET {column}")  # type: ignore[arg-type]
+        await connection.execute(f"UPDATE jobboard.applicant SET {column}")
     async with drain(database_url, post, Hands()) as mails, pool.connection() as connection:
         await mails.step(NOW)
         assert (await row(connection, action_id))[:2] == (("withheld", reason) if reason else ("told", None))
