@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from unghost.jobboard.rules.plan import Facts, Planned, Reason, Standing, State, after, objection, plan
 from unghost.jobboard.rules.policy import DEFAULT, DOWNLOADED, REJECTED, SUBMITTED, VIEWED, Place, policy, reportable
@@ -112,7 +112,7 @@ STANDING = Standing(
     ],
 )
 def test_what_may_have_changed_until_a_notice_is_told(change: dict[str, object], reason: Reason | None) -> None:
-    assert objection(replace(STANDING, **change), NOW, DEFAULT) is reason  # type: ignore[arg-type]
+    assert objection(replace(STANDING, **change), NOW, DEFAULT) is reason
 
 
 def test_asking_before_the_hold_has_ended_is_an_error_not_a_yes() -> None:
@@ -171,7 +171,7 @@ def test_any_history_tells_nothing_twice_nothing_early_nothing_unconsented_and_f
                     STANDING,
                     action=action,
                     place=notice.place,
-                    performed_at=row["performed_at"],  # type: ignore[arg-type]
+                    performed_at=row["performed_at"],
                     due_at=notice.due_at,
                     consent=consent,
                     decided_at=facts.decided_at,

@@ -6,22 +6,24 @@ While one group commits the next gathers; nothing lingers. Must not send anythin
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import psycopg
 import structlog
 from psycopg import AsyncConnection
 
 from unghost.clock import Clock
-from unghost.jobboard.rules.plan import Facts, after, plan
+from unghost.jobboard import metrics
+from unghost.jobboard.rules.plan import Facts, Planned, after, plan
 from unghost.jobboard.rules.policy import Policy
 from unghost.jobboard.store import accepting
 from unghost.jobboard.store.accepting import Key, Known, NewAction
-from unghost.postgres import PostgresError, connect
+from unghost.jobboard.store.lines import Line
+from unghost.postgres import PostgresError
 from unghost.wire.lifecycle import Report, too_early
 from unghost.wire.refusals import Refusal, Refused
 from unghost.wire.restli import Answer, Created
@@ -80,6 +82,9 @@ class Acceptor:
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
     _workers: list[asyncio.Task[None]] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self._deciders = [action for action, rule in self.policy.items() if rule.decides]
+
     def start(self) -> None:
         """Begin to work off the queue. The database is connected to when the first report comes."""
         self._workers = [asyncio.create_task(self._work()) for _ in range(self.connections)]
@@ -108,16 +113,15 @@ class Acceptor:
         return answers
 
     async def _work(self) -> None:
-        connection: AsyncConnection | None = None
+        line = Line(self.database_url, lock_timeout=_LOCK_TIMEOUT)
         try:
             while True:
                 await self._arrived.wait()
                 group = self._take()
                 if group:
-                    connection = await self._answer(connection, group)
+                    await self._answer(line, group)
         finally:
-            if connection is not None:
-                await connection.close()
+            await line.close()
 
     def _take(self) -> list[_Waiting]:
         group: list[_Waiting] = []
@@ -129,14 +133,13 @@ class Acceptor:
             self._arrived.clear()
         return group
 
-    async def _answer(self, connection: AsyncConnection | None, group: list[_Waiting]) -> AsyncConnection | None:
-        """Answer a whole group, whatever happens. Gives back the connection to go on with."""
+    async def _answer(self, line: Line, group: list[_Waiting]) -> None:
+        """Answer a whole group, whatever happens."""
         entries = [(report, w.reporter) for w in group for report in w.reports]
         answers: list[Answer] = [_UNAVAILABLE] * len(entries)
         for attempt in range(1, _TRIES + 1):
             try:
-                connection = connection or await self._connect()
-                answers = await self._sparing(connection, entries)
+                answers = await self._sparing(await line.connection(), entries)
                 break
             except Exception as error:
                 # The line is cut or the server is going down. The commit may have happened: the same again
@@ -145,12 +148,13 @@ class Acceptor:
                     log.warning("accept.database_failed", attempt=attempt, error=type(error).__name__)
                 else:
                     log.exception("accept.failed", attempt=attempt)
-                if connection is not None:
-                    with suppress(Exception):
-                        await connection.close()
-                connection = None
+                with suppress(Exception):
+                    await line.close()
                 if attempt < _TRIES:
                     await asyncio.sleep(_PAUSE * attempt)
+        metrics.GROUP_SIZE.observe(len(entries))
+        for code, number in Counter(_code(answer) for answer in answers).items():
+            metrics.count(code, number)
         self.waiting -= len(entries)
         if not self.waiting:
             self._idle.set()
@@ -159,7 +163,6 @@ class Acceptor:
             own = [next(given) for _ in w.reports]
             if not w.answers.done():  # else the caller has gone away
                 w.answers.set_result(own)
-        return connection
 
     async def _sparing(self, connection: AsyncConnection, entries: list[_Entry]) -> list[Answer]:
         """Store all together; if that fails store the halves, so that one bad report spoils no neighbour's."""
@@ -180,11 +183,6 @@ class Acceptor:
             log.exception("accept.report_failed")
             return [Refused(Refusal.INTERNAL, "the report could not be stored; it is logged, send it again later")]
 
-    async def _connect(self) -> AsyncConnection:
-        connection = await connect(self.database_url, autocommit=True)
-        await accepting.prepare(connection, _LOCK_TIMEOUT)
-        return connection
-
     async def _store(self, connection: AsyncConnection, entries: list[_Entry]) -> list[Answer]:
         answers: dict[int, Answer] = {}
         todo = list(range(len(entries)))
@@ -202,33 +200,42 @@ class Acceptor:
         """Judge and store what is open; gives back those that another process was storing at the same moment."""
         now = self.clock.now()
         keys: list[Key] = [(r.application, r.action, r.performed_at) for r, _ in (entries[i] for i in todo)]
-        deciders = [action for action, rule in self.policy.items() if rule.decides]
-        new: dict[Key, NewAction] = {}
-        facts: dict[int, Facts] = {}
-        applicants: dict[int, None] = {}
-        pending: list[tuple[int, Key]] = []
-        for i, key, known in zip(todo, keys, await accepting.known(connection, keys, deciders), strict=True):
+        positions: dict[Key, int] = {}
+        new: list[NewAction] = []
+        planned_last: dict[int, tuple[Facts, str, datetime, tuple[Planned, ...]]] = {}
+        applicants: set[int] = set()
+        pending: list[tuple[int, int]] = []
+        for i, key, known in zip(todo, keys, await accepting.known(connection, keys, self._deciders), strict=True):
             report, reporter = entries[i]
-            answer = _judged(report, reporter, known)
-            if isinstance(answer, Created | Refused):
-                answers[i] = answer
+            judged = _judged(report, reporter, known)
+            if not isinstance(judged, Known):
+                answers[i] = judged
                 continue
-            known = answer
-            pending.append((i, key))
-            if key in new:
-                continue
-            so_far = facts.get(report.application) or _facts(known)
-            planned = plan(report.action, report.performed_at, now, so_far, self.policy)
-            facts[report.application] = after(so_far, report.action, report.performed_at, planned, self.policy)
-            new[key] = NewAction(*key, reporter.oauth_application, planned)
-            applicants[known.applicant_id] = None
+            position = positions.get(key)
+            if position is None:
+                before = planned_last.get(report.application)
+                facts = after(*before, self.policy) if before else _facts(judged)
+                notices = plan(report.action, report.performed_at, now, facts, self.policy)
+                planned_last[report.application] = facts, report.action, report.performed_at, notices
+                position = positions[key] = len(new)
+                new.append(NewAction(*key, reporter.oauth_application, notices))
+                applicants.add(judged.applicant_id)
+            pending.append((i, position))
         if not new:
             return []
-        stored = await accepting.store(connection, list(new.values()), now, applicants)
-        for i, key in pending:
-            if key in stored:
-                answers[i] = Created(stored[key])
-        return [i for i, key in pending if key not in stored]
+        ids = await accepting.store(connection, new, now, applicants)
+        again = []
+        for i, position in pending:
+            id = ids[position]
+            if id is None:
+                again.append(i)
+            else:
+                answers[i] = Created(id)
+        return again
+
+
+def _code(answer: Answer) -> str:
+    return answer.refusal.name if isinstance(answer, Refused) else "ACCEPTED"
 
 
 def _judged(report: Report, reporter: Reporter, known: Known | None) -> Answer | Known:
@@ -244,5 +251,5 @@ def _judged(report: Report, reporter: Reporter, known: Known | None) -> Answer |
 
 
 def _facts(known: Known) -> Facts:
-    spoken_for = frozenset((a, p) for a, _, p in (each.partition(" ") for each in known.spoken_for or ()))
-    return Facts(known.consent, known.holds, spoken_for, known.decided_at)
+    spoken_for = frozenset(zip(known.spoken_actions or (), known.spoken_places or (), strict=True))
+    return Facts(known.consent, known.holds or {}, spoken_for, known.decided_at)

@@ -18,7 +18,8 @@ from unghost.jobboard.letter import Letter
 from unghost.jobboard.rules.plan import Reason, State, objection
 from unghost.jobboard.rules.policy import Place, Policy
 from unghost.jobboard.store import telling
-from unghost.jobboard.store.telling import Due, Line, Settled
+from unghost.jobboard.store.lines import Line
+from unghost.jobboard.store.telling import Due, Settled
 from unghost.outbox import Done, GiveUp, Outcome, Settlement, TryLater
 
 log = structlog.get_logger()

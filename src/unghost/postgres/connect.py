@@ -100,4 +100,6 @@ def place(url: str) -> str:
 
 async def _configure(connection: psycopg.AsyncConnection) -> None:
     await connection.execute("SET TIME ZONE 'UTC'")
+    # A plan that was kept from when the tables were small would outlive them.
+    await connection.execute("SET plan_cache_mode = force_custom_plan")
     await connection.commit()

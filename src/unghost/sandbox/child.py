@@ -61,6 +61,7 @@ def _web(sockets: list[socket.socket], tls_cert: str | None, tls_key: str | None
         ssl_keyfile=tls_key,
         timeout_graceful_shutdown=GRACE_SECONDS,
         server_header=False,
+        proxy_headers=False,  # addresses come from UNGHOST_BASE_URL, and nobody's is looked at
     )
     uvicorn.Server(config).run(sockets=sockets)
 

@@ -6,8 +6,9 @@ Pure. Which actions may be reported is an argument; so is `now`. Must not know h
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
 
 from unghost.wire import urn
 from unghost.wire.refusals import Refusal, Refused, shown
@@ -21,8 +22,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """One report. `organization` is None when it was left out, which the revision 2024-05 allows (spec R2)."""
 
     application: int

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from msgspec import Struct
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -48,8 +50,7 @@ class Refusal(Enum):
     INTERNAL = Row(500, 170, "the job board met an error of its own", again=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """A refusal with the sentence that names the field, what was got and what is wanted."""
 
     refusal: Refusal

@@ -6,8 +6,9 @@ Pure. Source: Rest.li's protocol text, and what LinkedIn's own clients send (lin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from unghost.wire.refusals import Refusal, Refused, shown
 
@@ -26,8 +27,7 @@ LATEST = _V2
 """The protocol version in which a request of an unknown one is answered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Created:
+class Created(Struct, frozen=True):
     """A stored action's id, as the wire gives it: decimal digits, so it never begins with `(` or `List(`."""
 
     id: int

@@ -49,8 +49,9 @@ async def report(
     """Store an action with its planned notices; the action's id."""
     planned = plan(action, performed_at, now, Facts(consent=consent, holds={}), DEFAULT)
     new = accepting.NewAction(application, action, performed_at, None, planned)
-    stored = await accepting.store(connection, [new], now, [])
-    return next(iter(stored.values()))
+    [id] = await accepting.store(connection, [new], now, [])
+    assert id is not None
+    return id
 
 
 def settings_for(database_url: str, post: Post | None, **own: Any) -> Settings:

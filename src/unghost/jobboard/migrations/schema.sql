@@ -171,14 +171,12 @@ CREATE TABLE jobboard.resume (
 
 ALTER TABLE jobboard.access_token ADD CONSTRAINT access_token_oauth_application_id_fkey FOREIGN KEY (oauth_application_id) REFERENCES jobboard.oauth_application(id) ON DELETE CASCADE;
 ALTER TABLE jobboard.action ADD CONSTRAINT action_application_number_fkey FOREIGN KEY (application_number) REFERENCES jobboard.application(number) ON DELETE CASCADE;
-ALTER TABLE jobboard.action ADD CONSTRAINT action_reported_by_fkey FOREIGN KEY (reported_by) REFERENCES jobboard.oauth_application(id);
 ALTER TABLE jobboard.application ADD CONSTRAINT application_applicant_id_fkey FOREIGN KEY (applicant_id) REFERENCES jobboard.applicant(id) ON DELETE CASCADE;
 ALTER TABLE jobboard.application ADD CONSTRAINT application_job_id_organization_fkey FOREIGN KEY (job_id, organization) REFERENCES jobboard.job(id, organization);
 ALTER TABLE jobboard.consent_ledger ADD CONSTRAINT consent_ledger_oauth_application_id_fkey FOREIGN KEY (oauth_application_id) REFERENCES jobboard.oauth_application(id);
 ALTER TABLE jobboard.consent_ledger ADD CONSTRAINT consent_ledger_organization_fkey FOREIGN KEY (organization) REFERENCES jobboard.customer(organization);
 ALTER TABLE jobboard.customer_admin ADD CONSTRAINT customer_admin_organization_fkey FOREIGN KEY (organization) REFERENCES jobboard.customer(organization) ON DELETE CASCADE;
 ALTER TABLE jobboard.job ADD CONSTRAINT job_organization_fkey FOREIGN KEY (organization) REFERENCES jobboard.customer(organization);
-ALTER TABLE jobboard.notice ADD CONSTRAINT notice_action_id_fkey FOREIGN KEY (action_id) REFERENCES jobboard.action(id) ON DELETE CASCADE;
 ALTER TABLE jobboard.oauth_application ADD CONSTRAINT oauth_application_organization_fkey FOREIGN KEY (organization) REFERENCES jobboard.customer(organization);
 ALTER TABLE jobboard.oauth_application ADD CONSTRAINT oauth_application_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES jobboard.oauth_application(id);
 ALTER TABLE jobboard.resume ADD CONSTRAINT resume_application_number_fkey FOREIGN KEY (application_number) REFERENCES jobboard.application(number) ON DELETE CASCADE;

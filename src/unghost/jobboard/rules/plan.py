@@ -6,9 +6,11 @@ Pure. Must not know how anything is stored or delivered.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from unghost.jobboard.rules.policy import PAGES, VIEWED, Place, Policy, Rule
 
@@ -35,8 +37,7 @@ class Reason(StrEnum):
     HOLD_UNREADABLE = "hold_unreadable"
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What is known of an application when a report about it is judged.
 
     `holds`: the customer's own, action -> seconds, as stored (it is not trusted to be readable).
@@ -50,8 +51,7 @@ class Facts:
     decided_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """A notice as it is to be stored. `due_at` is the end of its hold."""
 
     place: Place
@@ -99,15 +99,12 @@ def _hold(action: str, rule: Rule, holds: Mapping[str, object]) -> timedelta:
 def _one(
     action: str, place: Place, performed_at: datetime, now: datetime, due_at: datetime, facts: Facts, rule: Rule
 ) -> Planned:
-    def withheld(reason: Reason) -> Planned:
-        return Planned(place, State.WITHHELD, due_at, reason)
-
     if not rule.by_board and not facts.consent:
-        return withheld(Reason.NO_CONSENT)
+        return Planned(place, State.WITHHELD, due_at, Reason.NO_CONSENT)
     if (action, place) in facts.spoken_for:
-        return withheld(Reason.ALREADY_TOLD)
+        return Planned(place, State.WITHHELD, due_at, Reason.ALREADY_TOLD)
     if _after_decision(rule, performed_at, facts.decided_at):
-        return withheld(Reason.AFTER_DECISION)
+        return Planned(place, State.WITHHELD, due_at, Reason.AFTER_DECISION)
     if place in PAGES and due_at <= now:
         return Planned(place, State.TOLD, due_at)
     return Planned(place, State.WAITING, due_at)
@@ -117,8 +114,7 @@ def _after_decision(rule: Rule, performed_at: datetime, decided_at: datetime | N
     return decided_at is not None and not rule.decides and performed_at > decided_at
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """What is true of a due notice at the moment it is about to be told."""
 
     action: str

@@ -7,10 +7,10 @@ Must not decide who is told what: rules/plan does.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
 from psycopg import AsyncConnection
 
 from unghost.jobboard.rules.plan import Planned, Reason, State
@@ -24,8 +24,7 @@ Key = tuple[int, str, datetime]
 """What makes an occurrence one of its kind: application number, action, performedAt (spec R8)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What the database knows of one report: `action_id` if that occurrence is stored already, else None."""
 
     action_id: int | None
@@ -33,13 +32,15 @@ class Known:
     applicant_id: int
     submitted_at: datetime
     consent: bool
+    #: The customer's own; None: it has none.
     holds: Any
-    spoken_for: list[str] | None
+    #: Actions and, beside each, the place where it is told or waiting to be.
+    spoken_actions: list[str] | None
+    spoken_places: list[str] | None
     decided_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class NewAction:
+class NewAction(Struct, frozen=True):
     """An action to be stored with its notices. `reported_by` is None for the job board itself."""
 
     application: int
@@ -53,13 +54,13 @@ _KNOWN = """
 SELECT k.nth,
        (SELECT x.id FROM jobboard.action x
         WHERE x.application_number = k.number AND x.performed_at = k.performed_at AND x.action = k.action),
-       a.organization, a.applicant_id, a.submitted_at, c.applicant_notifications, c.holds,
-       n.spoken_for, n.decided_at
+       a.organization, a.applicant_id, a.submitted_at, c.applicant_notifications, nullif(c.holds, '{}'),
+       n.actions, n.places, n.decided_at
 FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[]) WITH ORDINALITY AS k (number, action, performed_at, nth)
 JOIN jobboard.application a ON a.number = k.number
 JOIN jobboard.customer c ON c.organization = a.organization
 LEFT JOIN LATERAL (
-    SELECT array_agg(s.action || ' ' || s.place) AS spoken_for,
+    SELECT array_agg(s.action) AS actions, array_agg(s.place) AS places,
            min(CASE WHEN s.state = 'told' AND s.action = ANY (%s::text[])
                THEN (SELECT d.performed_at FROM jobboard.action d WHERE d.id = s.action_id) END) AS decided_at
     FROM jobboard.notice s
@@ -72,18 +73,22 @@ LEFT JOIN LATERAL (
 _STORE = """
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest(%(number)s::bigint[], %(action)s::text[], %(performed_at)s::timestamptz[],
-                         %(reported_by)s::bigint[]) AS g (number, action, performed_at, reported_by)
+                         %(reported_by)s::bigint[])
+         WITH ORDINALITY AS g (number, action, performed_at, reported_by, nth)
 ), stored AS (
     INSERT INTO jobboard.action (application_number, action, performed_at, received_at, reported_by)
-    SELECT number, action, performed_at, %(now)s, reported_by FROM given
+    SELECT number, action, performed_at, %(now)s, reported_by FROM given ORDER BY nth
     ON CONFLICT (application_number, performed_at, action) DO NOTHING
     RETURNING id, application_number, action, performed_at
-), planned AS (
-    SELECT s.id, p.place, s.application_number, s.action, p.state, p.reason, p.due_at, p.nth
+), numbered AS MATERIALIZED (
+    SELECT g.nth, s.id, s.application_number, s.action
+    FROM stored s JOIN given g
+        ON g.number = s.application_number AND g.performed_at = s.performed_at AND g.action = s.action
+), planned AS MATERIALIZED (
+    SELECT n.id, p.place, n.application_number, n.action, p.state, p.reason, p.due_at, p.nth
     FROM unnest(%(of)s::int[], %(place)s::text[], %(state)s::text[], %(reason)s::text[], %(due_at)s::timestamptz[])
          WITH ORDINALITY AS p (of, place, state, reason, due_at, nth)
-    JOIN (SELECT *, row_number() OVER () AS of FROM given) g USING (of)
-    JOIN stored s ON s.application_number = g.number AND s.performed_at = g.performed_at AND s.action = g.action
+    JOIN numbered n ON n.nth = p.of
 ), noticed AS (
     INSERT INTO jobboard.notice
         (action_id, place, application_number, action, state, reason, due_at, told_at, attempt_at)
@@ -99,67 +104,94 @@ WITH given AS MATERIALIZED (
 ), woken AS (
     SELECT pg_notify(channel, payload) FROM unnest(%(channels)s::text[], %(payloads)s::text[]) w (channel, payload)
 )
-SELECT id, application_number, action, performed_at, (SELECT count(*) FROM woken) FROM stored
+SELECT nth, id, (SELECT count(*) FROM woken) FROM numbered
 """
 
 
-async def prepare(connection: AsyncConnection, lock_timeout: timedelta) -> None:
-    """Set up a connection for `known` and `store`.
-
-    Both go by index and are planned once: a plan made while the tables were empty would scan them for ever.
-    """
-    for setting in (
-        f"lock_timeout = {lock_timeout // timedelta(milliseconds=1)}",
-        "plan_cache_mode = force_generic_plan",
-        "enable_seqscan = off",
-        "enable_bitmapscan = off",
-    ):
-        await connection.execute(f"SET {setting}".encode())
-
-
-async def known(connection: AsyncConnection, keys: Sequence[Key], deciders: Iterable[str]) -> list[Known | None]:
+async def known(connection: AsyncConnection, keys: Sequence[Key], deciders: Sequence[str]) -> list[Known | None]:
     """What is known of each report, in order; None where there is no such application."""
+    numbers = ",".join([str(number) for number, _, _ in keys])
+    actions = ",".join([action for _, action, _ in keys])
+    moments = ",".join([performed_at.isoformat() for _, _, performed_at in keys])
+    values = (f"{{{numbers}}}", f"{{{actions}}}", f"{{{moments}}}", deciders)
+    cursor = await connection.execute(_KNOWN, values, prepare=True)
     found: list[Known | None] = [None] * len(keys)
-    numbers, actions, moments = _array(k[0] for k in keys), _array(k[1] for k in keys), _moments(k[2] for k in keys)
-    cursor = await connection.execute(_KNOWN, (numbers, actions, moments, list(deciders)), prepare=True)
-    for nth, *row in await cursor.fetchall():
-        found[nth - 1] = Known(*row)
+    for row in await cursor.fetchall():
+        found[row[0] - 1] = Known(*row[1:])
     return found
 
 
 async def store(
     connection: AsyncConnection, actions: Sequence[NewAction], now: datetime, applicants: Iterable[int]
-) -> dict[Key, int]:
-    """Store actions with their notices, and wake the pages of `applicants`: key -> id of those stored.
+) -> list[int | None]:
+    """Store actions with their notices, and wake the pages of `applicants`: the id of each action, in order.
 
-    An action that another process stored meanwhile is absent from the answer. On an autocommit connection the call
-    is one transaction; inside a transaction it is part of it.
+    None is one that another process stored meanwhile. On an autocommit connection the call is one transaction; inside
+    a transaction it is part of it.
     """
-    actions = sorted(actions, key=lambda a: (a.application, a.action, a.performed_at))
-    planned = [(of, notice) for of, a in enumerate(actions, 1) for notice in a.notices]
-    due = any(n.state is State.WAITING and n.due_at <= now for _, n in planned)
-    told = any(n.state is State.TOLD for _, n in planned)
-    payloads = _payloads(applicants) if told else []
-    cursor = await connection.execute(
-        _STORE,
-        {
-            "number": _array(a.application for a in actions),
-            "action": _array(a.action for a in actions),
-            "performed_at": _moments(a.performed_at for a in actions),
-            "reported_by": _array(a.reported_by for a in actions),
-            "now": now,
-            "of": _array(of for of, _ in planned),
-            "place": _array(n.place for _, n in planned),
-            "state": _array(n.state for _, n in planned),
-            "reason": _array(n.reason for _, n in planned),
-            "due_at": _moments(n.due_at for _, n in planned),
-            "already_told": Reason.ALREADY_TOLD,
-            "channels": [LIVE] * len(payloads) + [DUE] * due,
-            "payloads": payloads + [""] * due,
-        },
-        prepare=True,
-    )
-    return {(number, action, at): id for id, number, action, at, _ in await cursor.fetchall()}
+    rows = _Rows(now)
+    order = sorted(range(len(actions)), key=lambda i: actions[i].application)
+    for nth, i in enumerate(order, 1):
+        rows.add(nth, actions[i])
+    payloads = _payloads(applicants) if rows.told else []
+    channels = [LIVE] * len(payloads) + [DUE] * rows.due
+    values = rows.literals() | {
+        "now": now,
+        "already_told": Reason.ALREADY_TOLD,
+        "channels": channels,
+        "payloads": payloads + [""] * rows.due,
+    }
+    cursor = await connection.execute(_STORE, values, prepare=True)
+    ids: list[int | None] = [None] * len(actions)
+    for nth, id, _ in await cursor.fetchall():
+        ids[order[nth - 1]] = id
+    return ids
+
+
+class _Rows:
+    """The columns of a statement's rows, gathered in one pass and written as array literals.
+
+    psycopg's list adapter costs more than the database does at these sizes. Only numbers, our own tokens (no comma,
+    quote, brace or space) and ISO times go in, so nothing needs quoting.
+    """
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._columns: dict[str, list[str]] = {name: [] for name in _COLUMNS}
+        self._written: dict[datetime, str] = {}
+        #: Is a page's notice told by these rows; is one due that a dispatcher must tell?
+        self.told = self.due = False
+
+    def add(self, nth: int, action: NewAction) -> None:
+        """An action, the `nth`, and its notices."""
+        number, name, performed_at, reported_by, of, place, state, reason, due_at = self._columns.values()
+        number.append(str(action.application))
+        name.append(action.action)
+        performed_at.append(self._moment(action.performed_at))
+        reported_by.append("NULL" if action.reported_by is None else str(action.reported_by))
+        for notice in action.notices:
+            of.append(str(nth))
+            place.append(notice.place)
+            state.append(notice.state)
+            reason.append(notice.reason or "NULL")
+            due_at.append(self._moment(notice.due_at))
+            if notice.state is State.TOLD:
+                self.told = True
+            elif notice.state is State.WAITING and notice.due_at <= self._now:
+                self.due = True
+
+    def literals(self) -> dict[str, object]:
+        """Each column as an array literal."""
+        return {name: "{" + ",".join(column) + "}" for name, column in self._columns.items()}
+
+    def _moment(self, at: datetime) -> str:
+        written = self._written.get(at)
+        if written is None:
+            written = self._written[at] = at.isoformat()
+        return written
+
+
+_COLUMNS = ("number", "action", "performed_at", "reported_by", "of", "place", "state", "reason", "due_at")
 
 
 async def notify(connection: AsyncConnection, channel: str, applicants: Iterable[int] = ()) -> None:
@@ -177,13 +209,3 @@ def _payloads(applicants: Iterable[int]) -> list[str]:
             waiting = ""
         waiting = f"{waiting},{id}" if waiting else str(id)
     return [*payloads, waiting] if waiting else payloads
-
-
-# Array literals are written by hand: psycopg's list adapter costs more than the database does at these sizes.
-# Only numbers, our own tokens (no comma, quote, brace or space) and ISO times go in, so nothing needs quoting.
-def _array(values: Iterable[int | str | None]) -> str:
-    return "{" + ",".join(["NULL" if v is None else str(v) for v in values]) + "}"
-
-
-def _moments(values: Iterable[datetime]) -> str:
-    return "{" + ",".join([v.isoformat() for v in values]) + "}"

@@ -12,13 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import psycopg
 from psycopg import AsyncConnection
 
 from unghost.jobboard.rules.plan import Standing, State
 from unghost.jobboard.rules.policy import PAGES, Place
-
-_CONNECT_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,42 +59,20 @@ class Settled:
     bounced: str | None = None
 
 
-class Line:
-    """One connection for statements that are transactions of their own; opened when needed, again when it is lost."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._connection: AsyncConnection | None = None
-
-    async def connection(self) -> AsyncConnection:
-        """The connection. Raises `psycopg.OperationalError` when the database cannot be reached."""
-        if self._connection is None or self._connection.closed or self._connection.broken:
-            self._connection = await psycopg.AsyncConnection.connect(
-                self._url, autocommit=True, connect_timeout=_CONNECT_SECONDS, options="-c timezone=UTC"
-            )
-        return self._connection
-
-    async def close(self) -> None:
-        """Close it, if it is open."""
-        if self._connection is not None:
-            await self._connection.close()
-
-
-# attempt_at becomes the lease's end. The rows are picked in a materialized step, or the planner may pick them twice;
-# place by place, so that many mails that wait for a mail server are not read through to find what a page waits for.
+# attempt_at becomes the lease's end. The rows are picked once, before anything else, and updated where they lie: joined
+# by key, a plan made while the table was empty would read it whole. Place by place, so that many mails that wait for a
+# mail server are not read through to find what a page waits for.
 _CLAIM = """
-WITH due AS MATERIALIZED (
-    SELECT w.action_id, w.place
-    FROM unnest(%(places)s::text[]) AS p (place) CROSS JOIN LATERAL (
-        SELECT n.action_id, n.place FROM jobboard.notice n
+UPDATE jobboard.notice SET attempts = attempts + 1, attempt_at = %(until)s
+WHERE ctid = ANY (ARRAY (
+    SELECT w.ctid FROM unnest(%(places)s::text[]) AS p (place) CROSS JOIN LATERAL (
+        SELECT n.ctid FROM jobboard.notice n
         WHERE n.state = 'waiting' AND n.place = p.place AND n.attempt_at <= %(now)s
         ORDER BY n.attempt_at LIMIT %(limit)s
         FOR UPDATE SKIP LOCKED
     ) w LIMIT %(limit)s
-)
-UPDATE jobboard.notice n SET attempts = n.attempts + 1, attempt_at = %(until)s
-FROM due d WHERE n.action_id = d.action_id AND n.place = d.place
-RETURNING n.action_id, n.place, n.attempts
+))
+RETURNING action_id, place, attempts
 """
 
 _READ = """

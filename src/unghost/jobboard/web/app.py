@@ -6,6 +6,7 @@ The hot route stands before the router. Nothing here decides; each module brings
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -73,7 +74,12 @@ def create() -> ASGIApp:
     """The app as a server's worker process makes it: settings from the environment, the machine's clock."""
     settings = settings_module.load()
     logs.configure(settings.log_format)
-    return create_app(settings, SystemClock())
+    app = create_app(settings, SystemClock())
+    # What is loaded stays, and a report leaves no cycles behind: looking for them so often cost a tenth of the rate.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    return app
 
 
 def create_app(settings: Settings, clock: Clock) -> ASGIApp:

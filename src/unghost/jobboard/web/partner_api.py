@@ -6,8 +6,7 @@ Reads a request, asks the acceptor, writes the answer. Must not judge a report: 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
 import msgspec
 import psycopg
@@ -22,7 +21,7 @@ from unghost.jobboard.web.services import Services
 from unghost.wire import lifecycle, restli
 from unghost.wire.lifecycle import Report
 from unghost.wire.refusals import Refusal, Refused
-from unghost.wire.restli import Answer, Created
+from unghost.wire.restli import Answer
 
 log = structlog.get_logger()
 
@@ -37,8 +36,7 @@ _FOR_STATUS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
+class _Call(msgspec.Struct, frozen=True):
     """What matters of a request's head."""
 
     path: str
@@ -75,20 +73,23 @@ class LifecycleActions:
         return await _send(send, version, _refused(outcome, version) if isinstance(outcome, Refused) else outcome)
 
     async def _outcome(self, scope: Scope, receive: Receive, headers: dict[bytes, bytes]) -> _Success | Refused | None:
-        call = await self._head(scope, headers)
+        now = self._services.clock.now()
+        call = await self._head(scope, headers, now)
         if isinstance(call, Refused):
-            return call
+            return _counted(call)
         body = await _body(receive, restli.BATCH_LIMIT if call.method == restli.BATCH_CREATE else restli.SINGLE_LIMIT)
-        if body is None or isinstance(body, Refused):
-            return body
+        if isinstance(body, Refused):
+            return _counted(body)
+        if body is None:
+            return None
         try:
             decoded = msgspec.json.decode(body)
         except _UNREADABLE as error:
             said = str(error) if isinstance(error, msgspec.DecodeError) else "it is not UTF-8, or too deeply nested"
-            return Refused(Refusal.MALFORMED_BODY, f"the body is not JSON: {said[:120]}")
-        return await (self._batch if call.method == restli.BATCH_CREATE else self._single)(call, decoded)
+            return _counted(Refused(Refusal.MALFORMED_BODY, f"the body is not JSON: {said[:120]}"))
+        return await (self._batch if call.method == restli.BATCH_CREATE else self._single)(call, decoded, now)
 
-    async def _head(self, scope: Scope, headers: dict[bytes, bytes]) -> _Call | Refused:
+    async def _head(self, scope: Scope, headers: dict[bytes, bytes], now: datetime) -> _Call | Refused:
         if scope["method"] != "POST":
             return Refused(
                 Refusal.WRONG_VERB, f"the HTTP method is {scope['method']}; want POST with the header X-RestLi-Method"
@@ -97,7 +98,7 @@ class LifecycleActions:
         if isinstance(token, Refused):
             return token
         try:
-            reporter = await self._services.access.reporter(token, self._services.clock.now())
+            reporter = await self._services.access.reporter(token, now)
         except (psycopg.OperationalError, PoolTimeout):
             return Refused(Refusal.UNAVAILABLE, "the job board cannot reach its database; send the report again")
         if isinstance(reporter, Refused):
@@ -107,33 +108,29 @@ class LifecycleActions:
             return method
         return _Call(scope["path"].rstrip("/"), method, reporter)
 
-    async def _single(self, call: _Call, decoded: object) -> _Success | Refused:
-        [answer] = await self._answers([decoded], call.reporter)
+    async def _single(self, call: _Call, decoded: object, now: datetime) -> _Success | Refused:
+        [answer] = await self._answers([decoded], call.reporter, now)
         if isinstance(answer, Refused):
             return answer
-        _count("ACCEPTED")
         id = str(answer.id).encode()
         location = restli.location(call.path, answer.id).encode()
         return 201, [(b"location", location), (b"x-restli-id", id), (b"x-linkedin-id", id)], b""
 
-    async def _batch(self, call: _Call, decoded: object) -> _Success | Refused:
+    async def _batch(self, call: _Call, decoded: object, now: datetime) -> _Success | Refused:
         given = restli.elements(decoded)
         if isinstance(given, Refused):
-            return given
-        answers = await self._answers(given, call.reporter)
-        for answer in answers:
-            _count("ACCEPTED" if isinstance(answer, Created) else answer.refusal.name)
+            return _counted(given)
+        answers = await self._answers(given, call.reporter, now)
         return 200, [_JSON], msgspec.json.encode({"elements": [restli.element(call.path, each) for each in answers]})
 
-    async def _answers(self, given: Sequence[object], reporter: Reporter) -> list[Answer]:
-        now = self._services.clock.now()
+    async def _answers(self, given: Sequence[object], reporter: Reporter, now: datetime) -> list[Answer]:
         answers: dict[int, Answer] = {}
         reports: dict[int, Report] = {}
         for nth, element in enumerate(given):
             read = lifecycle.read(element, now, self._actions, demand_context=self._demand_context)
             read = read if isinstance(read, Refused) else _own_customer(read, reporter)
             if isinstance(read, Refused):
-                answers[nth] = read
+                answers[nth] = _counted(read)
             else:
                 reports[nth] = read
         if reports:
@@ -145,6 +142,7 @@ class LifecycleActions:
             return await self._services.acceptor.accept(reports, reporter)
         except Overloaded:
             said = "more reports are waiting than this process may hold; send it again after a second"
+            metrics.count(Refusal.OVERLOADED.name, len(reports))
             return [Refused(Refusal.OVERLOADED, said)] * len(reports)
 
 
@@ -179,7 +177,6 @@ async def _body(receive: Receive, limit: int) -> bytes | Refused | None:
 
 
 def _refused(refused: Refused, protocol: str) -> _Success:
-    _count(refused.refusal.name)
     headers = [_JSON, (restli.error_header(protocol).lower().encode(), b"true")]
     if refused.status in _FOR_STATUS:
         headers.append(_FOR_STATUS[refused.status])
@@ -198,11 +195,7 @@ def _text(header: bytes | None) -> str | None:
     return None if header is None else header.decode("latin-1")
 
 
-_counters: dict[str, Any] = {}
-
-
-def _count(code: str) -> None:
-    counter = _counters.get(code)
-    if counter is None:
-        counter = _counters[code] = metrics.REPORTS.labels(code)
-    counter.inc()
+def _counted(refused: Refused) -> Refused:
+    """A refusal from here; those from the acceptor are counted there, a group at a time."""
+    metrics.count(refused.refusal.name)
+    return refused
