@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Timer
 from time import perf_counter
@@ -31,7 +31,7 @@ from unghost.jobboard.rules.plan import Facts, plan
 from unghost.jobboard.rules.policy import DEFAULT
 from unghost.jobboard.store import accepting
 from unghost.jobboard.store.accepting import NewAction
-from unghost.postgres import connect
+from unghost.jobboard.store.lines import Line
 from unghost.wire.lifecycle import moment
 
 Numbers = dict[str, Any]
@@ -112,8 +112,7 @@ async def _statements(url: str, group: int, ground: Ground, length: Length) -> N
     reports, policy, now = Reports(ground.applications, ground.since()), DEFAULT, datetime.now(UTC)
     deciders = [action for action, rule in policy.items() if rule.decides]
     facts, taken = Facts(consent=True, holds={}), []
-    async with await connect(url, autocommit=True) as connection:
-        await accepting.prepare(connection, timedelta(seconds=1))
+    async with await Line(url).connection() as connection:
         groups = {"postgres": [ground.postgres], "load": [os.getpid()]}
         first, count = processor.moment(groups), 0
         while (began := perf_counter()) < first.at + length.seconds and count + group <= reports.count:

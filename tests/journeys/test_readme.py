@@ -62,7 +62,7 @@ def test_the_readme_s_report_is_the_seed_s_and_becomes_a_mail_and_a_change_on_bo
     assert id_of(again) == id_of(answer)
 
 
-def test_the_readme_s_first_report_is_taken_by_the_command(demo: Demo) -> None:
+def test_the_readme_s_report_by_command_is_taken(demo: Demo) -> None:
     """spec R1"""
     line = next(
         block for block in re.findall(r"```sh\n(.*?)```", text(ROOT / README), re.DOTALL) if "unghost r" in block
