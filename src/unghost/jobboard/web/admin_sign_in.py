@@ -164,7 +164,7 @@ async def _hand_over(request: Request) -> Response:
     return _with_session(services, admin_id, Response(status_code=204))
 
 
-async def _ask(request: Request) -> Response:
+async def _ask(request: Request, few: link_mail.Few) -> Response:
     """POST /admin/sign-in: have a link mailed. The answer is the same whether or not the address is an admin's."""
     services: Services = request.app.state.services
     form = await read_form(request)
@@ -173,7 +173,7 @@ async def _ask(request: Request) -> Response:
     visit, email = _visit_of(form), forms.address(form.get("email", ""))
     if email is None:
         return RedirectResponse(visit.address(said="unusable"), 303)
-    mail = BackgroundTask(_mail_link, services, email, visit.client_id, language_of(request))
+    mail = BackgroundTask(_mail_link, services, few, email, visit.client_id, language_of(request))
     return RedirectResponse(visit.address(said="sent"), 303, background=mail)
 
 
@@ -191,13 +191,14 @@ def _visit_of(form: dict[str, str]) -> Visit:
     return Visit(form.get("framed") == "1", form.get("client_id", ""), form.get("origin", ""))
 
 
-async def _mail_link(services: Services, email: str, client_id: str, language: str) -> None:
+async def _mail_link(services: Services, few: link_mail.Few, email: str, client_id: str, language: str) -> None:
     """Mail a link to the admin with that address, if there is one. Runs after the answer has gone out."""
     async with services.pool.connection() as connection:
         admin = await consent.find_admin(connection, email)
-    if admin is None:
+    now = services.clock.now()
+    if admin is None or not few.may_mail(admin.id, now):
         return
-    word = services.links.make(For.ADMIN_LINK, admin.id, services.clock.now() + LINK_LIFE)
+    word = services.links.make(For.ADMIN_LINK, admin.id, now + LINK_LIFE)
     query = urlencode({"word": word, **({"client_id": client_id} if client_id else {})})
     values = {
         "board": services.settings.board_name,
@@ -206,7 +207,7 @@ async def _mail_link(services: Services, email: str, client_id: str, language: s
     }
     subject = services.wording.say(language, "consent.mail.subject", **values)
     text = "\n\n".join(services.wording.paragraphs(language, "consent.mail.body", **values))
-    await link_mail.send(services.settings, admin.email, language, subject, text, services.clock.now())
+    await link_mail.send(services.settings, admin.email, language, subject, text, now)
 
 
 def _with_session(services: Services, admin_id: int, response: Response) -> Response:
@@ -234,9 +235,14 @@ def _cookie(services: Services, word: str, seconds: int) -> str:
 
 def routes(services: Services) -> list[BaseRoute]:
     """Sign-in of customers' admins (spec R24)."""
+    few = link_mail.Few()
+
+    async def ask(request: Request) -> Response:
+        return await _ask(request, few)
+
     return [
         Route("/admin/sign-in", _open, methods=["GET"]),
-        Route("/admin/sign-in", _ask, methods=["POST"]),
+        Route("/admin/sign-in", ask, methods=["POST"]),
         Route("/admin/session", _hand_over, methods=["POST"]),
         Route("/admin/sign-out", _sign_out, methods=["POST"]),
     ]

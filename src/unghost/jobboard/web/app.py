@@ -64,6 +64,9 @@ _MODULES = (
     consent_widget,
     pages,
 )
+#: Groups of reports that commit at the same time: while one waits for the disk the next is planned. Measured, a second
+#: connection brings a quarter more single reports and half more in batches; a third brings nothing.
+_CONNECTIONS = 2
 #: Seconds that a request waits for a connection before it is answered 503.
 _PATIENCE = 3.0
 #: Below these, answers are JSON for programs; elsewhere pages for people.
@@ -130,7 +133,7 @@ async def _composed(settings: Settings, clock: Clock, url: str) -> AsyncIterator
     pool = await open_pool(url, max_size=6, timeout=_PATIENCE)
     policy = settings.policy
     access = Access(pool)
-    acceptor = Acceptor(url, policy, clock, settings.queue_limit)
+    acceptor = Acceptor(url, policy, clock, settings.queue_limit, connections=_CONNECTIONS)
     hub = live.LiveHub(url)
     heard = asyncio.create_task(listen(url, {ACCESS: lambda _: access.forget()}, access.forget))
     acceptor.start()

@@ -14,12 +14,37 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
+from unghost.jobboard.links import LINK_LIFE
 from unghost.jobboard.mail_headers import UnusableAddress, envelope, header, mailbox, words
 from unghost.jobboard.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _PATIENCE = 20  # seconds for the whole conversation with the mail server
+
+
+#: Links that are mailed to one person, by one process, while the first of them works.
+MOST_LINKS = 5
+
+
+class Few:
+    """Lets a few links be mailed to one person while a link works, so that nobody floods a mailbox."""
+
+    def __init__(self) -> None:
+        self._mailed: dict[int, list[datetime]] = {}
+
+    def may_mail(self, person: int, now: datetime) -> bool:
+        """Whether one more may be mailed `now` to the person with this id; it is counted."""
+        self._mailed = {
+            one: [at for at in times if now - at < LINK_LIFE]
+            for one, times in self._mailed.items()
+            if now - times[-1] < LINK_LIFE
+        }
+        times = self._mailed.setdefault(person, [])
+        if len(times) >= MOST_LINKS:
+            return False
+        times.append(now)
+        return True
 
 
 async def send(settings: Settings, recipient: str, language: str, subject: str, text: str, now: datetime) -> bool:

@@ -5,7 +5,6 @@ Whether an address is known can be told neither from an answer nor from how long
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import jwt
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
 #: The cookie of an applicant's session: a signed word, no name and no address.
 COOKIE = "unghost_applicant"
-#: Links that are mailed to one applicant, by one process, while the first of them works.
-MOST_LINKS = 5
 _MINUTES = int(LINK_LIFE.total_seconds() // 60)
 
 
@@ -124,11 +121,11 @@ async def _post(request: Request, links: LinkMails) -> Response:
 
 
 class LinkMails:
-    """Mails sign-in links; to one applicant at most a few while a link works, so that nobody floods a mailbox."""
+    """Mails sign-in links to applicants."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._mailed: dict[int, list[datetime]] = {}
+        self._few = link_mail.Few()
 
     async def mail(self, email: str, language: str) -> None:
         """Mail a link to the applicant with that address, if there is one. Runs after the answer has gone out."""
@@ -136,7 +133,7 @@ class LinkMails:
         now = services.clock.now()
         async with services.pool.connection() as connection:
             applicant = await reading.applicant_at(connection, email)
-        if applicant is None or not self._may_mail(applicant.id, now):
+        if applicant is None or not self._few.may_mail(applicant.id, now):
             return
         word = services.links.make(For.APPLICANT_LINK, applicant.id, now + LINK_LIFE)
 
@@ -154,18 +151,6 @@ class LinkMails:
             )
         )
         await link_mail.send(services.settings, applicant.email, language, say("subject", board=board), text, now)
-
-    def _may_mail(self, applicant: int, now: datetime) -> bool:
-        self._mailed = {
-            one: [at for at in times if now - at < LINK_LIFE]
-            for one, times in self._mailed.items()
-            if now - times[-1] < LINK_LIFE
-        }
-        times = self._mailed.setdefault(applicant, [])
-        if len(times) >= MOST_LINKS:
-            return False
-        times.append(now)
-        return True
 
 
 async def _sign_out(request: Request) -> Response:
