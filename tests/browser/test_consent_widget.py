@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Frame
 
 from tests.jobboard.consent.embedding import embedded, entry, frame_of, received, signed_in
 from tests.jobboard.consent.stand import HANNA, Stand
+from tests.sandbox.running import wait_for
 
 
 @pytest.fixture
@@ -60,7 +61,8 @@ def test_an_admin_signs_in_ticks_and_saves_and_the_ats_receives_the_integration_
     assert received(page) == page.evaluate("window.heard") == {"integrations": [entry(True)]}
     assert stand.ticked()
     page.bring_to_front()
-    page.frames[1].wait_for_function("document.body.getBoundingClientRect().height <= innerHeight")
+    # Not wait_for_function: it looks again by `eval`, which the page's policy forbids.
+    wait_for(lambda: page.frames[1].evaluate("document.body.getBoundingClientRect().height <= innerHeight"))
 
     box.uncheck()
     frame.get_by_role("button", name="Save").click()

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.sandbox.running import RunningInbox, inbox
+from tests.sandbox.running import RunningInbox, inbox, wait_for
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_an_open_inbox_shows_a_new_mail_without_a_reload(running: RunningInbox, 
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text))
         page.goto(f"{running.url}messages/1")
-        page.wait_for_function("document.title.startsWith('the first')")
+        wait_for(lambda: page.title().startswith("the first"))
         page.evaluate("window.kept = true")
         page.frame_locator("iframe.paper").get_by_role("heading", name="Grüße").wait_for()
         send(running, mail("the second", message_id="<2@board>"))
