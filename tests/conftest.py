@@ -18,6 +18,7 @@ import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
+from tests.chromium import MISSING, chromium
 from unghost.postgres import Embedded, migrate, open_pool
 
 SERVER_VARIABLE = "UNGHOST_TEST_DATABASE_URL"
@@ -70,7 +71,6 @@ def _run(url: str, statement: str) -> None:
         connection.execute(statement.encode())
 
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 RUNNING = pytest.StashKey[Databases]()
 
 
@@ -120,27 +120,24 @@ async def pool(database_url: str) -> AsyncIterator[AsyncConnectionPool]:
         yield opened
 
 
-def _browser() -> str | None:
-    return next(filter(None, map(shutil.which, BROWSERS)), None)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
+@pytest.fixture(scope="session", name="chromium")
+def chromium_program() -> str:
     """The program Chromium, for Playwright's `executable_path`."""
-    return _browser() or pytest.skip("Chromium is not installed")
+    return chromium() or pytest.skip(MISSING)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Browser tests are skipped where there is no browser."""
-    if _browser() is None:
+    if chromium() is None:
         for item in items:
             if item.get_closest_marker("browser"):
-                item.add_marker(pytest.mark.skip(reason="Chromium is not installed"))
+                item.add_marker(pytest.mark.skip(reason=MISSING))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Nobody shall take a run without a browser for a whole one."""
-    skipped = [r for r in terminalreporter.stats.get("skipped", []) if "Chromium is not installed" in str(r.longrepr)]
+    skipped = [r for r in terminalreporter.stats.get("skipped", []) if MISSING in str(r.longrepr)]
     if skipped:
         terminalreporter.write_sep("=", "browser tests did NOT run", yellow=True, bold=True)
         terminalreporter.write_line(

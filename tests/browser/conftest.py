@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
+from tests.chromium import chromium
 from tests.jobboard.pages.site import Site, standing
 
-EXECUTABLE = Path("/usr/bin/chromium")
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -31,17 +30,10 @@ Opener = Callable[..., Any]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what stands in this folder, and skip it where there is no Chromium."""
+    """Mark what stands in this folder; where there is no Chromium it is then skipped."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            if chromium() is None:
-                item.add_marker(pytest.mark.skip(reason="no Chromium: install Debian's package chromium"))
-
-
-def chromium() -> str | None:
-    """Where Chromium is."""
-    return str(EXECUTABLE) if EXECUTABLE.exists() else shutil.which("chromium")
 
 
 @pytest.fixture(scope="module")

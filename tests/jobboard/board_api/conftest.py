@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,12 +21,10 @@ def board(database_url: str, tmp_path: Path) -> Iterator[Board]:
 
 
 @pytest.fixture(scope="module")
-def refusing_board(
-    database_server: tuple[str, str], tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[Board]:
+def refusing_board(database_server: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
     """A board over one empty database for a whole module."""
     server, template = database_server
-    name = f"{template}_{request.module.__name__.rpartition('.')[2]}"
+    name = f"{template}_{uuid.uuid4().hex[:12]}"  # two workers may each run a part of the module
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
         with serving(in_database(server, name), tmp_path_factory.mktemp("board")) as running:
