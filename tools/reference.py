@@ -20,7 +20,7 @@ from unghost.cli.frame import REPORT_VARIABLES
 from unghost.jobboard import metrics
 from unghost.jobboard.rules.policy import DEFAULT
 from unghost.jobboard.settings import PREFIX, Settings
-from unghost.jobboard.web import health, openapi_wire
+from unghost.jobboard.web import health, openapi_access, openapi_wire
 from unghost.jobboard.web.board_api import PREFIX as BOARD_PREFIX
 from unghost.jobboard.web.board_operations import OPERATIONS
 from unghost.jobboard.web.board_refusals import BoardRefusal
@@ -195,7 +195,7 @@ the same everywhere: of several addresses take one.
 def _api() -> str:
     wire = [
         (f"`{verb.upper()} {path}`", item[verb].get("summary", ""))
-        for path, item in openapi_wire.paths().items()
+        for path, item in (openapi_wire.paths() | openapi_access.paths()).items()
         for verb in _VERBS
         if verb in item
     ]

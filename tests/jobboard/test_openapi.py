@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import uuid
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
@@ -35,7 +36,7 @@ SEED = {
 @pytest.fixture(scope="module")
 def board(database_server: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
     server, template = database_server
-    name = f"{template}_openapi"
+    name = f"{template}_openapi_{uuid.uuid4().hex[:8]}"  # two workers may share this module
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
         with serving(in_database(server, name), tmp_path_factory.mktemp("board")) as running:
@@ -81,9 +82,17 @@ def test_every_refusal_of_the_wire_is_among_the_answers_with_its_status(document
     """spec R4: one table."""
     for path in PATHS:
         responses = document["paths"][path]["post"]["responses"]
-        for refusal in set(Refusal) - {Refusal.UNKNOWN_PATH, Refusal.INTERNAL}:
+        for refusal in set(Refusal) - {Refusal.UNKNOWN_PATH, Refusal.UNKNOWN_REPORT, Refusal.INTERNAL}:
             assert refusal.name in responses[str(refusal.value.status)]["description"]
         assert {"200", "201", "400", "401", "403", "404", "405", "413", "429", "503"} == set(responses)
+
+
+def test_taking_a_report_back_is_described_with_its_own_refusal(document: dict[str, Any]) -> None:
+    """spec R10"""
+    for path in PATHS:
+        responses = document["paths"][f"{path}/{{id}}"]["delete"]["responses"]
+        assert set(responses) == {"204", "400", "401", "403", "404", "503"}
+        assert Refusal.UNKNOWN_REPORT.name in responses["404"]["description"]
 
 
 def test_the_body_of_a_report_is_one_of_two_and_its_example_the_seeds_own(document: dict[str, Any]) -> None:

@@ -33,6 +33,7 @@ class Refusal(Enum):
     OTHER_CUSTOMER = Row(403, 101, "the child application does not belong to the customer that was named")
     UNKNOWN_APPLICATION = Row(404, 110, "there is no such application for this customer")
     UNKNOWN_PATH = Row(404, 111, "there is nothing at this address")
+    UNKNOWN_REPORT = Row(404, 112, "this child application made no such report")
     WRONG_VERB = Row(405, 120, "the resource does not answer this HTTP method")
     WRONG_METHOD = Row(400, 121, "the Rest.li method does not fit the resource")
     WRONG_PROTOCOL = Row(400, 122, "the Rest.li protocol version is not known")

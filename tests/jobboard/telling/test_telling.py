@@ -12,7 +12,10 @@ from psycopg_pool import AsyncConnectionPool
 from tests.jobboard.telling.board import HOLD, NOW, Hands, drain, report, row
 from tests.jobboard.telling.post import Post, posting
 from tests.world import ORGANIZATION, consent, make_world
+from unghost.jobboard.rules.plan import State
 from unghost.jobboard.rules.policy import DOWNLOADED, REJECTED, SUBMITTED, VIEWED, Place
+from unghost.jobboard.store import telling
+from unghost.jobboard.store.withdrawing import withdraw
 
 pytestmark = pytest.mark.anyio
 
@@ -217,3 +220,24 @@ async def test_an_erased_applicant_s_claimed_notice_is_nobody_s(
     async with drain(database_url, post, Hands()) as mails:
         assert await mails.step(NOW) == 0
     assert post.accepted == []
+
+
+@pytest.mark.parametrize("rejected_again", [False, True])
+async def test_what_was_mailed_while_its_report_was_taken_back_counts_as_told(
+    pool: AsyncConnectionPool, rejected_again: bool
+) -> None:
+    """spec R10, R14: else the next rejection would be mailed as if it were the first"""
+    end = NOW + HOLD
+    async with pool.connection() as connection:
+        world = await make_world(connection, NOW)
+        action_id = await report(connection, world.applications[0], REJECTED)
+        await connection.execute("UPDATE jobboard.action SET reported_by = %s WHERE id = %s", (world.child, action_id))
+        [(_, _, attempts)] = await telling.claim(connection, [Place.EMAIL], end, timedelta(seconds=60), 9)
+        assert await withdraw(connection, action_id, world.child, end)
+        assert await row(connection, action_id) == ("withheld", "withdrawn", None)
+        if rejected_again:
+            await report(connection, world.applications[0], REJECTED, performed_at=end, now=end)
+        mailed = telling.Settled(action_id, Place.EMAIL, attempts, State.TOLD, at=end)
+        stored = await telling.settle(connection, [mailed])
+        assert bool(stored) is not rejected_again, "a second one that waits is not settled over"
+        assert (await row(connection, action_id))[0] == ("withheld" if rejected_again else "told")

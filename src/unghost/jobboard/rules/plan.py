@@ -16,7 +16,7 @@ from unghost.jobboard.rules.policy import PAGES, VIEWED, Place, Policy, Rule
 
 
 class State(StrEnum):
-    """What has become of a notice. Nothing leaves TOLD or WITHHELD."""
+    """What has become of a notice. Nothing leaves TOLD; WITHHELD only what was being told as it was taken back."""
 
     WAITING = "waiting"
     TOLD = "told"

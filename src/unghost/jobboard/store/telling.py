@@ -92,7 +92,8 @@ JOIN jobboard.applicant p ON p.id = s.applicant_id
 WHERE n.state = 'waiting'
 """
 
-# told_at and attempt_at never come before due_at, whatever the machine's clock did meanwhile.
+# told_at and attempt_at never come before due_at, whatever the machine's clock did meanwhile. A notice whose report was
+# taken back while it was being told is told: else a later report of the same would tell it a second time (spec R14).
 _SETTLE = """
 WITH given AS MATERIALIZED (
     SELECT * FROM json_to_recordset(%(settled)s::json)
@@ -104,7 +105,10 @@ WITH given AS MATERIALIZED (
         told_at = CASE g.state WHEN 'told' THEN greatest(g.at, n.due_at) END,
         attempt_at = CASE g.state WHEN 'waiting' THEN greatest(g.again_at, n.due_at) END
     FROM given g
-    WHERE n.action_id = g.action_id AND n.place = g.place AND n.attempts = g.attempts AND n.state = 'waiting'
+    WHERE n.action_id = g.action_id AND n.place = g.place AND n.attempts = g.attempts
+      AND (n.state = 'waiting' OR n.reason = 'withdrawn' AND g.state = 'told' AND NOT EXISTS (
+          SELECT FROM jobboard.notice o WHERE o.application_number = n.application_number AND o.action = n.action
+            AND o.place = n.place AND o.state <> 'withheld'))
     RETURNING n.action_id, n.place, n.application_number, n.state
 ), suppressed AS (
     UPDATE jobboard.applicant p SET mail_suppressed = 'hard_bounce'

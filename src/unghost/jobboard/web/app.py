@@ -39,6 +39,7 @@ from unghost.jobboard.web import (
     pages,
     preferences,
     sign_in,
+    withdraw,
 )
 from unghost.jobboard.web.access import Access
 from unghost.jobboard.web.partner_api import LifecycleActions
@@ -52,6 +53,7 @@ log = structlog.get_logger()
 
 _MODULES = (
     oauth,
+    withdraw,
     health,
     openapi,
     board_api,

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 import unghost
-from unghost.jobboard.web import openapi_page, openapi_wire
+from unghost.jobboard.web import openapi_access, openapi_page, openapi_wire
 from unghost.jobboard.web.board_answers import RefusalShown
 from unghost.jobboard.web.board_api import BODY_LIMIT, PREFIX
 from unghost.jobboard.web.board_operations import OPERATIONS, Operation
@@ -42,7 +42,7 @@ def document(services: Services) -> Json:
     _, board_schemas = msgspec.json.schema_components([*shapes, RefusalShown], ref_template=_REF)
     board_schemas["RefusalShown"]["properties"]["code"]["enum"] = [refusal.name for refusal in BoardRefusal]
     wire_schemas = openapi_wire.schemas(services.policy, demand_context=settings.contract == "seed")
-    paths = openapi_wire.paths()
+    paths = openapi_wire.paths() | openapi_access.paths()
     for operation in OPERATIONS:
         paths.setdefault(PREFIX + operation.path, {})[operation.method.lower()] = _described(operation)
     return {

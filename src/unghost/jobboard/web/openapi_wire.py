@@ -1,10 +1,11 @@
-"""The OpenAPI description of what partners call: lifecycle actions, tokens, and the addresses for operators.
+"""The OpenAPI description of what partners call: the lifecycle actions, and the shapes of the wire.
 
 Actions come from the policy, statuses from the table of refusals, limits from wire/: nothing is written twice.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from unghost.jobboard.rules.policy import Policy, reportable
@@ -13,7 +14,18 @@ from unghost.wire.refusals import Refusal
 
 Json = dict[str, Any]
 
-_NOT_OF_THIS_CALL = {Refusal.UNKNOWN_PATH, Refusal.INTERNAL}
+_NOT_OF_THIS_CALL = {Refusal.UNKNOWN_PATH, Refusal.UNKNOWN_REPORT, Refusal.INTERNAL}
+#: The refusals of a DELETE.
+_OF_WITHDRAWAL = (
+    Refusal.WRONG_PROTOCOL,
+    Refusal.MISSING_TOKEN,
+    Refusal.INVALID_TOKEN,
+    Refusal.REVOKED_TOKEN,
+    Refusal.EXPIRED_TOKEN,
+    Refusal.NOT_A_CHILD_APPLICATION,
+    Refusal.UNKNOWN_REPORT,
+    Refusal.UNAVAILABLE,
+)
 _NUMBER = "[1-9][0-9]{0,18}"
 #: create or batch_create in any case, as a pattern: JSON Schema has no flags.
 _ANY_CASE = {word: "".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in word) for word in ("create", "batch_")}
@@ -148,9 +160,10 @@ def schemas(policy: Policy, *, demand_context: bool) -> dict[str, Json]:
 
 
 def paths() -> dict[str, Json]:
-    """The lifecycle actions under both their paths, the token endpoints, and the operators' addresses."""
+    """The lifecycle actions, under both their paths."""
     actions = {path: {"post": _lifecycle(path)} for path in restli.PATHS}
-    return actions | _tokens() | _operators()
+    one = {f"{path}/{{id}}": {"delete": _withdrawal(path)} for path in restli.PATHS}
+    return actions | one
 
 
 def _lifecycle(path: str) -> Json:
@@ -196,16 +209,38 @@ def _lifecycle(path: str) -> Json:
             },
             "200": {"description": "batch_create: an answer for each.", "content": json_body(ref("ReportAnswers"))},
         }
-        | _refusals(),
+        | _refusals([refusal for refusal in Refusal if refusal not in _NOT_OF_THIS_CALL]),
     }  # fmt: skip
 
 
-def _refusals() -> Json:
-    """An answer for each status of the table of refusals."""
+def _withdrawal(path: str) -> Json:
+    return {
+        "operationId": f"withdrawLifecycleAction_{path.split('/')[1]}",
+        "tags": ["Lifecycle actions"],
+        "summary": "Take a report back",
+        "description": (
+            "For the child application that made the report. What has not been told yet is withheld for good; what has "
+            "been told stays. Taking it back again is answered alike."
+        ),
+        "security": [{"partnerToken": []}],
+        "parameters": [
+            {
+                "name": "id",
+                "in": "path",
+                "required": True,
+                "description": "The id that the report was answered with.",
+                "schema": {"type": "string", "pattern": f"^{_NUMBER}$", "examples": ["1"]},
+            },
+        ],
+        "responses": {"204": {"description": "It is taken back."}} | _refusals(_OF_WITHDRAWAL),
+    }
+
+
+def _refusals(those: Sequence[Refusal]) -> Json:
+    """An answer for each status of these refusals."""
     by_status: dict[int, list[Refusal]] = {}
-    for refusal in Refusal:
-        if refusal not in _NOT_OF_THIS_CALL:
-            by_status.setdefault(refusal.value.status, []).append(refusal)
+    for refusal in those:
+        by_status.setdefault(refusal.value.status, []).append(refusal)
     return {
         str(status): {
             "description": described([(refusal.name, refusal.value.meaning) for refusal in refusals]),
@@ -222,74 +257,3 @@ def described(refusals: list[tuple[str, str]]) -> str:
 
 def _header(name: str, description: str, schema: Json) -> Json:
     return {"name": name, "in": "header", "required": False, "description": description, "schema": schema}
-
-
-def _form(properties: Json, required: list[str]) -> Json:
-    schema = {"type": "object", "properties": properties, "required": required}
-    return {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": schema}}}
-
-
-def _tokens() -> dict[str, Json]:
-    client: Json = {
-        "client_id": {"type": "string", "examples": ["CLIENT_ID"]},
-        "client_secret": {"type": "string", "examples": ["CLIENT_SECRET"]},
-    }
-    token: Json = {"token": {"type": "string", "examples": ["ACCESS_TOKEN"]}}
-    grant: Json = {"grant_type": {"const": "client_credentials", "examples": ["client_credentials"]}}
-
-    def operation(name: str, summary: str, form: Json, required: list[str], success: Json) -> Json:
-        refusal = {"description": "Refused as RFC 6749 says.", "content": json_body(ref("TokenError"))}
-        return {
-            "post": {
-                "operationId": name,
-                "tags": ["Tokens"],
-                "summary": summary,
-                "description": "The client's id and secret stand in the form, or in HTTP Basic.",
-                "security": [{}, {"client": []}],
-                "requestBody": _form(form, required),
-                "responses": {"200": success, "400": refusal, "401": refusal, "413": refusal, "503": _unreachable()},
-            }
-        }
-
-    issued = {"description": "A token.", "content": json_body(ref("Token"))}
-    state = {"description": "What is known of the token.", "content": json_body(ref("TokenState"))}
-    return {
-        "/oauth/v2/accessToken": operation(
-            "issueToken", "Get an access token (client credentials)", grant | client, ["grant_type"], issued
-        ),
-        "/oauth/v2/introspectToken": operation(
-            "introspectToken", "Ask what is known of a token", client | token, ["token"], state
-        ),
-        "/oauth/v2/revokeToken": operation(
-            "revokeToken", "Revoke a token", client | token, ["token"], {"description": "Revoked, or never ours."}
-        ),
-    }
-
-
-def _unreachable() -> Json:
-    meaning = (Refusal.UNAVAILABLE.name, Refusal.UNAVAILABLE.value.meaning)
-    return {"description": described([meaning]), "content": json_body(ref("WireRefusal"))}
-
-
-def _operators() -> dict[str, Json]:
-    def operation(name: str, summary: str, responses: Json) -> Json:
-        return {"get": {"operationId": name, "tags": ["Health"], "summary": summary, "responses": responses}}
-
-    health = json_body(ref("Health"))
-    text = {"text/plain": {"schema": {"type": "string"}}}
-    return {
-        "/healthz": operation(
-            "isAlive", "Does the process answer?", {"200": {"description": "Yes.", "content": health}}
-        ),
-        "/readyz": operation(
-            "isReady",
-            "Can it do its work?",
-            {
-                "200": {"description": "Yes.", "content": health},
-                "503": {"description": "No, and why.", "content": health},
-            },
-        ),
-        "/metrics": operation(
-            "readMetrics", "Prometheus metrics", {"200": {"description": "Metrics.", "content": text}}
-        ),
-    }

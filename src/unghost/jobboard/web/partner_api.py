@@ -61,7 +61,7 @@ class LifecycleActions:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         version = restli.protocol(_text(headers.get(b"x-restli-protocol-version")))
         if isinstance(version, Refused):
-            return await _send(send, restli.LATEST, _refused(version, restli.LATEST))
+            return await _send(send, restli.LATEST, refused_answer(version, restli.LATEST))
         try:
             outcome = await self._outcome(scope, receive, headers)
         except Exception:
@@ -70,7 +70,7 @@ class LifecycleActions:
             outcome = Refused(Refusal.INTERNAL, said)
         if outcome is None:
             return None  # the caller hung up in the middle: nothing was reported
-        return await _send(send, version, _refused(outcome, version) if isinstance(outcome, Refused) else outcome)
+        return await _send(send, version, refused_answer(outcome, version) if isinstance(outcome, Refused) else outcome)
 
     async def _outcome(self, scope: Scope, receive: Receive, headers: dict[bytes, bytes]) -> _Success | Refused | None:
         now = self._services.clock.now()
@@ -176,7 +176,8 @@ async def _body(receive: Receive, limit: int) -> bytes | Refused | None:
     return Refused(Refusal.TOO_LARGE, f"the body is over {limit} bytes; send less in one call")
 
 
-def _refused(refused: Refused, protocol: str) -> _Success:
+def refused_answer(refused: Refused, protocol: str) -> _Success:
+    """Status, headers and body of a refusal (spec R4), without what every answer carries."""
     headers = [_JSON, (restli.error_header(protocol).lower().encode(), b"true")]
     if refused.status in _FOR_STATUS:
         headers.append(_FOR_STATUS[refused.status])
