@@ -45,6 +45,8 @@ WITHOUT_INPUT = {"isAlive", "isReady", "readMetrics"}
 OF_OTHERS = {
     "reportLifecycleActions_v2",
     "reportLifecycleActions_rest",
+    "withdrawLifecycleAction_v2",
+    "withdrawLifecycleAction_rest",
     "issueToken",
     "introspectToken",
     "revokeToken",
