@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -56,7 +57,7 @@ OF_OTHERS = {
 @pytest.fixture(scope="module")
 def database(database_server: tuple[str, str]) -> Iterator[str]:
     server, template = database_server
-    name = f"{template}_schemathesis"
+    name = f"{template}_schemathesis_{uuid.uuid4().hex[:8]}"  # workers may share this module
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
         yield in_database(server, name)
