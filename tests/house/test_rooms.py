@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.house.sources import ROOT, modules, strings
 
-SQL_ROOMS = ("jobboard/store/", "outbox/", "postgres/")
+SQL_ROOMS = ("ats/store/", "jobboard/store/", "outbox/", "postgres/")
 SQL = re.compile(
     r"\s*(SELECT\s|INSERT\s+INTO\s|UPDATE\s+\S+\s+SET\s|DELETE\s+FROM\s|(CREATE|ALTER|DROP)\s+(TABLE|SCHEMA|INDEX|DATABASE)\s"
     r"|WITH\s+\w+\s+AS\s*\(|LISTEN\s|NOTIFY\s|TRUNCATE\s|LOCK\s+TABLE\s)"

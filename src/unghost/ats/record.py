@@ -1,0 +1,70 @@
+"""`record`: writes activities into the outbox, in the ATS's own transaction, on the ATS's own connection (spec R29).
+
+If that transaction rolls back, nothing was recorded. Must not commit, send, or read a configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, overload
+
+from unghost.ats.activity import Activity, RecordError
+from unghost.ats.store import callers, recording
+from unghost.clock import SystemClock
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection as PsycopgAsyncConnection
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What `record` did. `written`: activities in the outbox; `left_out`: ids that did not come from a board."""
+
+    written: int
+    left_out: int
+
+
+@overload
+def record(
+    connection: AsyncSession | AsyncConnection | PsycopgAsyncConnection[Any],
+    *activities: Activity,
+    now: datetime | None = None,
+) -> Awaitable[Recorded]: ...
+@overload
+def record(connection: Any, *activities: Activity, now: datetime | None = None) -> Recorded: ...
+def record(connection: Any, *activities: Activity, now: datetime | None = None) -> Recorded | Awaitable[Recorded]:
+    """Write activities into the outbox, in the transaction that `connection` is in. One INSERT for each.
+
+    `connection`: a SQLAlchemy `Session`, `Connection` or their async forms; a Django connection; or a DB-API
+    connection of psycopg, psycopg2, PyMySQL, mysqlclient, MariaDB or sqlite3. An async one gives an awaitable.
+    `now`: aware; by default the machine's clock. An id that did not come from a board is left out and counted.
+    Raises `RecordError` before anything is written, and what the database raises.
+    """
+    if not activities:
+        raise RecordError("nothing to record: give at least one activity, e.g. ats.viewed(4711)")
+    for one in activities:
+        if not isinstance(one, Activity):
+            raise RecordError(f"an activity is of the type {type(one).__name__}: make it by ats.viewed(4711) and so on")
+    now = now or SystemClock().now()
+    if now.tzinfo is None:
+        raise RecordError(f"now is {now.isoformat()} without a time zone: give an aware datetime")
+    caller = callers.of(connection)
+    statements = [each for one in activities for each in recording.statements(one, now, caller.dialect, caller.mark)]
+    asked = sum(len(one.ats_ids) or 1 for one in activities)
+    if isinstance(caller, callers.AsyncCaller):
+        return _recorded_async(caller, statements, asked)
+    return _recorded(sum(caller.run(each.sql, each.values) * each.counts for each in statements), asked)
+
+
+async def _recorded_async(caller: callers.AsyncCaller, statements: list[recording.Statement], asked: int) -> Recorded:
+    written = 0
+    for each in statements:
+        written += await caller.run(each.sql, each.values) * each.counts
+    return _recorded(written, asked)
+
+
+def _recorded(written: int, asked: int) -> Recorded:
+    return Recorded(written, max(0, asked - written))

@@ -1,0 +1,122 @@
+"""How to run one statement on the connection that the ATS has: SQLAlchemy's, Django's or a DB-API one (spec R29).
+
+Told apart by the modules their classes come from, so that no driver is imported that is not there already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from unghost.ats.activity import RecordError
+from unghost.ats.store.recording import DIALECTS, Mark, Value
+
+#: A DB-API driver's package: the database's dialect, and how it marks a value.
+_DRIVERS = {
+    "psycopg": ("postgresql", "%s"),
+    "psycopg2": ("postgresql", "%s"),
+    "pymysql": ("mysql", "%s"),
+    "MySQLdb": ("mysql", "%s"),
+    "mariadb": ("mysql", "?"),
+    "sqlite3": ("sqlite", "?"),
+}
+#: How SQLAlchemy names the ways in which drivers mark values.
+_MARKS: dict[str, Mark] = {
+    "format": lambda nth: "%s",
+    "pyformat": lambda nth: "%s",
+    "qmark": lambda nth: "?",
+    "numeric": lambda nth: f":{nth}",
+    "numeric_dollar": lambda nth: f"${nth}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A connection that answers at once. `run` gives the number of rows that a statement wrote."""
+
+    dialect: str
+    mark: Mark
+    run: Callable[[str, Sequence[Value]], int]
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncCaller:
+    """A connection that is awaited."""
+
+    dialect: str
+    mark: Mark
+    run: Callable[[str, Sequence[Value]], Awaitable[int]]
+
+
+def of(connection: Any) -> Caller | AsyncCaller:
+    """How to speak with this connection. Raises `RecordError` for one that is not known."""
+    packages = {kind.__module__.partition(".")[0] for kind in type(connection).__mro__}
+    if "sqlalchemy" in packages:
+        return _sqlalchemy(connection)
+    if "django" in packages or "django" in type(connection).__module__:
+        return _django(connection)
+    driver = next(iter(packages & _DRIVERS.keys()), None)
+    if driver is not None:
+        return _dbapi(driver, connection)
+    raise RecordError(
+        f"the connection is of the type {type(connection).__name__}: give a SQLAlchemy session or connection, a Django "
+        f"connection, or a connection of {', '.join(_DRIVERS)}"
+    )
+
+
+def _dbapi(driver: str, connection: Any) -> Caller | AsyncCaller:
+    dialect, mark = _DRIVERS[driver]
+    if driver == "psycopg" and hasattr(connection, "__aenter__"):
+        return AsyncCaller(dialect, lambda nth: mark, _awaited(connection))
+    return Caller(dialect, lambda nth: mark, _at_once(connection))
+
+
+def _sqlalchemy(given: Any) -> Caller | AsyncCaller:
+    is_session = hasattr(given, "get_bind")
+    is_async = hasattr(given, "run_sync")
+    # A session of several databases is asked for its own; who has more than one gives the connection.
+    dialect = given.get_bind().dialect if is_session else given.dialect
+    name, mark = _known(dialect.name), _MARKS[dialect.paramstyle]
+
+    def at_once(sql: str, values: Sequence[Value]) -> int:
+        connection = given.connection() if is_session else given
+        return int(connection.exec_driver_sql(sql, tuple(values)).rowcount)
+
+    async def awaited(sql: str, values: Sequence[Value]) -> int:
+        connection = await given.connection() if is_session else given
+        return int((await connection.exec_driver_sql(sql, tuple(values))).rowcount)
+
+    return AsyncCaller(name, mark, awaited) if is_async else Caller(name, mark, at_once)
+
+
+def _django(connection: Any) -> Caller:
+    return Caller(_known(connection.vendor), lambda nth: "%s", _at_once(connection))
+
+
+def _at_once(connection: Any) -> Callable[[str, Sequence[Value]], int]:
+    def run(sql: str, values: Sequence[Value]) -> int:
+        cursor = connection.cursor()
+        try:
+            cursor.execute(sql, tuple(values))
+            return int(cursor.rowcount)
+        finally:
+            cursor.close()
+
+    return run
+
+
+def _awaited(connection: Any) -> Callable[[str, Sequence[Value]], Awaitable[int]]:
+    async def run(sql: str, values: Sequence[Value]) -> int:
+        async with connection.cursor() as cursor:
+            await cursor.execute(sql, tuple(values))
+            return int(cursor.rowcount)
+
+    return run
+
+
+def _known(name: str) -> str:
+    name = "mysql" if name == "mariadb" else name
+    if name not in DIALECTS:
+        raise RecordError(f"the database is {name}: unghost records on {', '.join(DIALECTS)} (and MariaDB)")
+    return name
