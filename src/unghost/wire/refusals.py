@@ -52,10 +52,14 @@ class Refusal(Enum):
 
 
 class Refused(Struct, frozen=True):
-    """A refusal with the sentence that names the field, what was got and what is wanted."""
+    """A refusal with the sentence that names the field, what was got and what is wanted.
+
+    `seconds`: after how many the same call may succeed (`Retry-After`); None: as its status says.
+    """
 
     refusal: Refusal
     message: str
+    seconds: int | None = None
 
     @property
     def status(self) -> int:

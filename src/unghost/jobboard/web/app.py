@@ -42,6 +42,7 @@ from unghost.jobboard.web import (
     withdraw,
 )
 from unghost.jobboard.web.access import Access
+from unghost.jobboard.web.allowance import Allowance
 from unghost.jobboard.web.partner_api import LifecycleActions
 from unghost.jobboard.web.services import Services
 from unghost.postgres import open_pool
@@ -149,6 +150,7 @@ async def _composed(settings: Settings, clock: Clock, url: str) -> AsyncIterator
             links=Links(secret_key(settings.secret_key, settings.data_dir)),
             wording=wording.load(),
             access=access,
+            allowance=None if settings.limits is None else Allowance(pool, settings.limits),
             acceptor=acceptor,
             live=hub,
         )

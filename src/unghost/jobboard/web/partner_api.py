@@ -34,6 +34,7 @@ _FOR_STATUS = {
     405: (b"allow", b"POST"),
     503: (b"retry-after", b"1"),
 }
+_UNREACHABLE = Refused(Refusal.UNAVAILABLE, "the job board cannot reach its database; send the report again")
 
 
 class _Call(msgspec.Struct, frozen=True):
@@ -100,7 +101,7 @@ class LifecycleActions:
         try:
             reporter = await self._services.access.reporter(token, now)
         except (psycopg.OperationalError, PoolTimeout):
-            return Refused(Refusal.UNAVAILABLE, "the job board cannot reach its database; send the report again")
+            return _UNREACHABLE
         if isinstance(reporter, Refused):
             return reporter
         method = restli.method(_text(headers.get(b"x-restli-method")))
@@ -108,7 +109,18 @@ class LifecycleActions:
             return method
         return _Call(scope["path"].rstrip("/"), method, reporter)
 
+    async def _beyond(self, reporter: Reporter, reports: int, now: datetime) -> Refused | None:
+        """The refusal of reports that are beyond the child application's limits, if it has any (spec R12)."""
+        if self._services.allowance is None:
+            return None
+        try:
+            return await self._services.allowance.take(reporter.oauth_application, reports, now)
+        except (psycopg.OperationalError, PoolTimeout):
+            return _UNREACHABLE
+
     async def _single(self, call: _Call, decoded: object, now: datetime) -> _Success | Refused:
+        if beyond := await self._beyond(call.reporter, 1, now):
+            return _counted(beyond)
         [answer] = await self._answers([decoded], call.reporter, now)
         if isinstance(answer, Refused):
             return answer
@@ -120,6 +132,8 @@ class LifecycleActions:
         given = restli.elements(decoded)
         if isinstance(given, Refused):
             return _counted(given)
+        if given and (beyond := await self._beyond(call.reporter, len(given), now)):
+            return _counted(beyond)
         answers = await self._answers(given, call.reporter, now)
         return 200, [_JSON], msgspec.json.encode({"elements": [restli.element(call.path, each) for each in answers]})
 
@@ -179,7 +193,9 @@ async def _body(receive: Receive, limit: int) -> bytes | Refused | None:
 def refused_answer(refused: Refused, protocol: str) -> _Success:
     """Status, headers and body of a refusal (spec R4), without what every answer carries."""
     headers = [_JSON, (restli.error_header(protocol).lower().encode(), b"true")]
-    if refused.status in _FOR_STATUS:
+    if refused.seconds is not None:
+        headers.append((b"retry-after", str(refused.seconds).encode()))
+    elif refused.status in _FOR_STATUS:
         headers.append(_FOR_STATUS[refused.status])
     return refused.status, headers, msgspec.json.encode(refused.body())
 

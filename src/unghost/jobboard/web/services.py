@@ -12,6 +12,7 @@ from unghost.jobboard.links import Links
 from unghost.jobboard.rules.policy import Policy
 from unghost.jobboard.settings import Settings
 from unghost.jobboard.web.access import Access
+from unghost.jobboard.web.allowance import Allowance
 from unghost.jobboard.web.live import LiveHub
 from unghost.jobboard.wording import Wording
 
@@ -27,5 +28,7 @@ class Services:
     links: Links
     wording: Wording
     access: Access
+    #: None: child applications may report as much as they like.
+    allowance: Allowance | None
     acceptor: Acceptor
     live: LiveHub
