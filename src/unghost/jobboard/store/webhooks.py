@@ -48,3 +48,15 @@ async def register_webhook(
     await connection.execute(_ATTACH, given)
     await connection.execute(_MOVE, given)
     await notify(connection, DELIVER)
+
+
+async def challenge_again(connection: AsyncConnection, oauth_application: int, now: datetime) -> None:
+    """Make the challenges of a child application's webhooks due; blocked ones get another chance (spec R28)."""
+    await connection.execute(
+        """UPDATE jobboard.webhook SET attempt_at = %(now)s,
+               state = CASE state WHEN 'blocked' THEN 'unverified' ELSE state END,
+               failures = CASE state WHEN 'blocked' THEN 0 ELSE failures END
+           WHERE oauth_application_id = %(oauth_application)s""",
+        {"oauth_application": oauth_application, "now": now},
+    )
+    await notify(connection, DELIVER)
