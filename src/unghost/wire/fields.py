@@ -44,6 +44,14 @@ class Fields:
         """Is the field there, and not null?"""
         return self._given.get(field) is not None
 
+    def names(self) -> list[str]:
+        """The fields that are there."""
+        return list(self._given)
+
+    def value(self, field: str) -> object:
+        """A field as it is."""
+        return self._given.get(field)
+
     def within(self, field: str, wanted: str) -> Fields | None:
         """The object in a field, or None if it is left out."""
         return Fields(self._given[field], wanted, f"{self.name(field)}.") if self.has(field) else None

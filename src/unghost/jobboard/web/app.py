@@ -23,6 +23,7 @@ from unghost.clock import Clock, SystemClock
 from unghost.jobboard import logs, wording
 from unghost.jobboard import settings as settings_module
 from unghost.jobboard.accept import Acceptor
+from unghost.jobboard.client_secrets import ClientSecrets
 from unghost.jobboard.links import Links, secret_key
 from unghost.jobboard.settings import Settings, SettingsError
 from unghost.jobboard.store.accepting import ACCESS
@@ -33,11 +34,13 @@ from unghost.jobboard.web import (
     board_api,
     consent_widget,
     health,
+    integrations,
     live,
     oauth,
     openapi,
     pages,
     preferences,
+    provisioning,
     sign_in,
     withdraw,
 )
@@ -55,6 +58,8 @@ log = structlog.get_logger()
 _MODULES = (
     oauth,
     withdraw,
+    provisioning,
+    integrations,
     health,
     openapi,
     board_api,
@@ -139,6 +144,7 @@ async def _composed(settings: Settings, clock: Clock, url: str) -> AsyncIterator
     acceptor = Acceptor(url, policy, clock, settings.queue_limit, connections=_CONNECTIONS)
     hub = live.LiveHub(url)
     heard = asyncio.create_task(listen(url, {ACCESS: lambda _: access.forget()}, access.forget))
+    key = secret_key(settings.secret_key, settings.data_dir)
     acceptor.start()
     await hub.start()
     try:
@@ -147,7 +153,8 @@ async def _composed(settings: Settings, clock: Clock, url: str) -> AsyncIterator
             clock=clock,
             policy=policy,
             pool=pool,
-            links=Links(secret_key(settings.secret_key, settings.data_dir)),
+            links=Links(key),
+            client_secrets=ClientSecrets(key),
             wording=wording.load(),
             access=access,
             allowance=None if settings.limits is None else Allowance(pool, settings.limits),

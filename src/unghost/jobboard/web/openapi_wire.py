@@ -14,7 +14,19 @@ from unghost.wire.refusals import Refusal
 
 Json = dict[str, Any]
 
-_NOT_OF_THIS_CALL = {Refusal.UNKNOWN_PATH, Refusal.UNKNOWN_REPORT, Refusal.INTERNAL}
+#: The refusals that a report is never answered with; those of other calls, and our own errors.
+NOT_OF_REPORTS = {
+    Refusal.UNKNOWN_PATH,
+    Refusal.UNKNOWN_REPORT,
+    Refusal.NOT_A_PARTNER,
+    Refusal.UNKNOWN_CHILD,
+    Refusal.UNKNOWN_JOB,
+    Refusal.UNKNOWN_TASK,
+    Refusal.BAD_KEY,
+    Refusal.BAD_VALUE,
+    Refusal.ALREADY_PROVISIONED,
+    Refusal.INTERNAL,
+}
 #: The refusals of a DELETE.
 _OF_WITHDRAWAL = (
     Refusal.WRONG_PROTOCOL,
@@ -209,7 +221,7 @@ def _lifecycle(path: str) -> Json:
             },
             "200": {"description": "batch_create: an answer for each.", "content": json_body(ref("ReportAnswers"))},
         }
-        | _refusals([refusal for refusal in Refusal if refusal not in _NOT_OF_THIS_CALL]),
+        | _refusals([refusal for refusal in Refusal if refusal not in NOT_OF_REPORTS]),
     }  # fmt: skip
 
 

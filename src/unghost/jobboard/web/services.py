@@ -8,6 +8,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from unghost.clock import Clock
 from unghost.jobboard.accept import Acceptor
+from unghost.jobboard.client_secrets import ClientSecrets
 from unghost.jobboard.links import Links
 from unghost.jobboard.rules.policy import Policy
 from unghost.jobboard.settings import Settings
@@ -26,6 +27,7 @@ class Services:
     policy: Policy
     pool: AsyncConnectionPool
     links: Links
+    client_secrets: ClientSecrets
     wording: Wording
     access: Access
     #: None: child applications may report as much as they like.
