@@ -11,12 +11,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from unghost.jobboard.rules.allowance import Limits
 from unghost.jobboard.rules.policy import DEFAULT, Place, Policy, policy
+from unghost.jobboard.rules.reach import Network
 
 PREFIX = "UNGHOST_"
 
@@ -81,6 +83,13 @@ def _contract(value: str) -> str:
 
 def _list(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _networks(value: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(part) for part in _list(value))
+    except ValueError as error:
+        raise ValueError(f"is {value!r}: give networks such as 10.20.0.0/16, by commas ({error})") from None
 
 
 def _holds(value: str) -> Mapping[str, timedelta]:
@@ -168,6 +177,9 @@ class Settings:
     lease: timedelta = _setting(
         duration, "How long a dispatcher may hold a notice before another takes it.", timedelta(seconds=60)
     )
+    webhook_networks: tuple[Network, ...] = _setting(
+        _networks, "Networks where ATSs' webhooks may be in spite of being private, e.g. 10.20.0.0/16 (spec R28).", ()
+    )
     dkim_domain: str | None = _setting(_text, "Domain that signs mails with DKIM.", None)
     dkim_selector: str = _setting(_text, "Selector of the DKIM key.", "unghost")
     dkim_key: str | None = _setting(_text, "The DKIM private key, PEM.", None, secret=True)
@@ -203,7 +215,7 @@ def _write(value: object) -> str:
     if isinstance(value, Mapping):
         return ",".join(f"{k}={'+'.join(v) if isinstance(v, tuple) else _write(v)}" for k, v in value.items())
     if isinstance(value, tuple):
-        return ",".join(value)
+        return ",".join(str(part) for part in value)
     return str(value)
 
 

@@ -14,14 +14,15 @@ from unghost.jobboard.store.accepting import notify
 #: NOTIFY channel: a challenge or a delivery is due now.
 DELIVER = "jobboard_deliver"
 
-# A webhook that is blocked gets another chance; one that is verified stays so while it is asked again.
+# A webhook that is blocked gets another chance; one that is verified stays so while it is asked again; a
+# challenge under way settles nothing any more.
 _REGISTER = """
 INSERT INTO jobboard.webhook AS w (oauth_application_id, url, state, attempt_at, created_at)
 VALUES (%(oauth_application)s, %(url)s, 'unverified', %(now)s, %(now)s)
 ON CONFLICT (oauth_application_id, url) DO UPDATE SET
     state = CASE w.state WHEN 'blocked' THEN 'unverified' ELSE w.state END,
     failures = CASE w.state WHEN 'blocked' THEN 0 ELSE w.failures END,
-    attempt_at = %(now)s
+    attempt_at = %(now)s, attempts = w.attempts + 1
 RETURNING id
 """
 
@@ -53,7 +54,7 @@ async def register_webhook(
 async def challenge_again(connection: AsyncConnection, oauth_application: int, now: datetime) -> None:
     """Make the challenges of a child application's webhooks due; blocked ones get another chance (spec R28)."""
     await connection.execute(
-        """UPDATE jobboard.webhook SET attempt_at = %(now)s,
+        """UPDATE jobboard.webhook SET attempt_at = %(now)s, attempts = attempts + 1,
                state = CASE state WHEN 'blocked' THEN 'unverified' ELSE state END,
                failures = CASE state WHEN 'blocked' THEN 0 ELSE failures END
            WHERE oauth_application_id = %(oauth_application)s""",
