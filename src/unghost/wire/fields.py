@@ -6,8 +6,9 @@ Pure. A field that is null counts as left out, for some clients send all they ha
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from unghost.wire.lifecycle import moment
@@ -17,6 +18,8 @@ from unghost.wire.refusals import Refusal, Refused, kind, shown
 _EARLIEST, _LATEST = 100_000_000_000, 4_102_444_800_000
 LONGEST_URL = 2000
 
+_Read = TypeVar("_Read")
+
 
 class Unfit(Exception):
     """A field does not fit. `refused` is what the caller is told."""
@@ -24,6 +27,14 @@ class Unfit(Exception):
     def __init__(self, refusal: Refusal, message: str) -> None:
         super().__init__(message)
         self.refused = Refused(refusal, message)
+
+
+def or_refused(read: Callable[[], _Read]) -> _Read | Refused:
+    """What is read, or why it cannot be."""
+    try:
+        return read()
+    except Unfit as unfit:
+        return unfit.refused
 
 
 class Fields:
@@ -133,7 +144,7 @@ def url(name: str, given: str) -> str:
     wanted = "want an address such as https://ats.example/path"
     try:
         parts = urlsplit(given)
-        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        fits = given.startswith(("http://", "https://")) and bool(parts.hostname) and parts.port != 0
     except ValueError:
         fits = False
     if not fits or not given.isascii() or any(character in given for character in " \\\"'<>"):

@@ -6,13 +6,12 @@ Pure. Field names and limits are LinkedIn's; what it leaves open is as lenient a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
 from msgspec import Struct
 
 from unghost.wire import keys, urn
-from unghost.wire.fields import Fields, Unfit, text, url
+from unghost.wire.fields import Fields, Unfit, or_refused, text, url
 from unghost.wire.refusals import Refusal, Refused, shown
 
 LONGEST_NAME, LONGEST_ID, LONGEST_DESCRIPTION, MOST_ADDRESSES = 50, 200, 1000, 50
@@ -22,7 +21,6 @@ KIND: Mapping[str, str] = {"integrationType": "APPLY_CONNECT", "tenantType": "JO
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _OBJECT = "a JSON object with uniqueForeignId, name and description"
 _PATCH = '{"patch": {"$set": {…}}}'
-_Read = TypeVar("_Read")
 
 
 class ChildApplication(Struct, frozen=True):
@@ -70,7 +68,7 @@ def child_application(body: object) -> ChildApplication | Refused:
         description = given.needed("description", LONGEST_DESCRIPTION, lines=True)
         return ChildApplication(foreign, name, description, _callbacks(given) or (), _origins(given) or ())
 
-    return _or_refused(read)
+    return or_refused(read)
 
 
 def change(body: object) -> Change | Refused:
@@ -88,12 +86,12 @@ def change(body: object) -> Change | Refused:
         description = given.text("description", LONGEST_DESCRIPTION, lines=True)
         return Change(_name(given), description, _callbacks(given), _origins(given))
 
-    return _or_refused(read)
+    return or_refused(read)
 
 
 def integration_keys(query: str) -> list[IntegrationKey] | Refused:
     """The integrations that a query names by `ids`."""
-    return _or_refused(lambda: [_integration(key) for key in keys.compound(query)])
+    return or_refused(lambda: [_integration(key) for key in keys.compound(query)])
 
 
 def integration_names(body: object) -> dict[IntegrationKey, str] | Refused:
@@ -113,7 +111,7 @@ def integration_names(body: object) -> dict[IntegrationKey, str] | Refused:
             found[_integration(keys.of_body(key))] = given.needed("integrationName", LONGEST_ID)
         return found
 
-    return _or_refused(read)
+    return or_refused(read)
 
 
 def _integration(key: dict[str, str]) -> IntegrationKey:
@@ -164,11 +162,4 @@ def foreign_id(given: str | None) -> str | Refused:
     """A uniqueForeignId as the finder is given it."""
     if given is None:
         return Refused(Refusal.MISSING_FIELD, "uniqueForeignId is missing from the query; want the one of the create")
-    return _or_refused(lambda: text("uniqueForeignId", given, LONGEST_ID))
-
-
-def _or_refused(read: Callable[[], _Read]) -> _Read | Refused:
-    try:
-        return read()
-    except Unfit as unfit:
-        return unfit.refused
+    return or_refused(lambda: text("uniqueForeignId", given, LONGEST_ID))
