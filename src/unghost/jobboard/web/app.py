@@ -38,6 +38,7 @@ from unghost.jobboard.web import (
     openapi,
     pages,
     preferences,
+    resumes,
     sign_in,
     withdraw,
 )
@@ -54,6 +55,7 @@ log = structlog.get_logger()
 _MODULES = (
     oauth,
     withdraw,
+    resumes,
     health,
     openapi,
     board_api,
@@ -72,7 +74,17 @@ _CONNECTIONS = 2
 #: Seconds that a request waits for a connection before it is answered 503.
 _PATIENCE = 3.0
 #: Below these, answers are JSON for programs; elsewhere pages for people.
-_FOR_PROGRAMS = ("/v2/", "/rest/", "/oauth/", "/board/", "/healthz", "/readyz", "/metrics", "/openapi.json")
+_FOR_PROGRAMS = (
+    "/v2/",
+    "/rest/",
+    "/oauth/",
+    "/board/",
+    "/resumes/",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+)
 
 
 def create() -> ASGIApp:
