@@ -265,6 +265,10 @@ async def test_where_a_job_stands_is_read_by_its_urn(partner: Partner, pool: Asy
     await webhook(pool, "blocked")
     assert standing()["linkedInApplyStatus"] == "NOT_ENABLED"
     assert "it answered 500" in standing()["linkedInApplyStatusDetail"]["statusMessage"]
+    async with pool.connection() as connection:
+        await connection.execute("UPDATE jobboard.job SET off_site_since = listed_at")
+    assert standing()["linkedInApplyStatus"] == "NOT_ENABLED"
+    assert "first application" in standing()["linkedInApplyStatusDetail"]["statusMessage"]
     posted(partner, jobPostingOperationType="CLOSE")
     assert standing()["listingStatus"] == "NOT_LISTED"
     assert "jobPostingUrl" not in standing()

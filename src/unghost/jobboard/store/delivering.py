@@ -58,6 +58,15 @@ class Settled:
     detail: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """A résumé as it was uploaded."""
+
+    file_name: str
+    media_type: str
+    content: bytes
+
+
 # In the transaction of the application. Nothing is stored for a job that has no webhook or is off-site.
 _PUT = """
 WITH put AS (
@@ -137,6 +146,22 @@ SELECT s.application_number, t.id FROM settled s LEFT JOIN turned t ON t.number 
 async def put(connection: AsyncConnection, application_number: int, now: datetime) -> None:
     """Have an application delivered if its job has a webhook and is on-site, in the caller's transaction."""
     await connection.execute(_PUT, {"number": application_number, "now": now, "channel": DELIVER})
+
+
+async def resume(connection: AsyncConnection, application_number: int) -> Resume | None:
+    """The résumé of an application that goes to a webhook whose partner is not shut out, or None."""
+    cursor = await connection.execute(
+        """SELECT r.file_name, r.media_type, r.content
+           FROM jobboard.resume r
+           JOIN jobboard.delivery d ON d.application_number = r.application_number
+           JOIN jobboard.webhook w ON w.id = d.webhook_id
+           JOIN jobboard.oauth_application o ON o.id = w.oauth_application_id
+           LEFT JOIN jobboard.oauth_application p ON p.id = o.parent_id
+           WHERE r.application_number = %s AND o.revoked_at IS NULL AND p.revoked_at IS NULL""",
+        (application_number,),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else Resume(*row)
 
 
 async def claim(

@@ -42,6 +42,7 @@ from unghost.jobboard.web import (
     pages,
     preferences,
     provisioning,
+    resumes,
     sign_in,
     withdraw,
 )
@@ -62,6 +63,7 @@ _MODULES = (
     provisioning,
     integrations,
     job_postings,
+    resumes,
     health,
     openapi,
     board_api,
@@ -80,7 +82,17 @@ _CONNECTIONS = 2
 #: Seconds that a request waits for a connection before it is answered 503.
 _PATIENCE = 3.0
 #: Below these, answers are JSON for programs; elsewhere pages for people.
-_FOR_PROGRAMS = ("/v2/", "/rest/", "/oauth/", "/board/", "/healthz", "/readyz", "/metrics", "/openapi.json")
+_FOR_PROGRAMS = (
+    "/v2/",
+    "/rest/",
+    "/oauth/",
+    "/board/",
+    "/resumes/",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+)
 
 
 def create() -> ASGIApp:

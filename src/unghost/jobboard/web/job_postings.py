@@ -26,6 +26,7 @@ from unghost.wire.postings import Operation, Posting
 from unghost.wire.refusals import Refusal, Refused, shown
 
 FAMILIES = ("/v2", "/rest")
+_OFF_SITE = "the first application could not be delivered; mend the webhook, then ask the job board to turn it on again"
 _TASK_URN = f"urn:li:{postings.TASK}:"
 
 
@@ -163,7 +164,7 @@ def _standing(job: Standing, base_url: str) -> dict[str, Any]:
     if listed:
         told["jobPostingUrl"] = f"{base_url}/jobs/{job.job_id}"
     if job.off_site_since is not None:
-        told["linkedInApplyStatusDetail"] = {"statusMessage": "the first application could not be delivered"}
+        told["linkedInApplyStatusDetail"] = {"statusMessage": _OFF_SITE}
     elif job.webhook == "blocked":
         told["linkedInApplyStatusDetail"] = {"statusMessage": _blocked(job.detail)}
     return told
