@@ -106,6 +106,15 @@ async def test_a_foreign_id_is_given_once_also_when_two_ask_at_once(vendor: Part
     key = find(vendor).json["elements"][0]["key"]
     refused(create(vendor, POSTMAN), Refusal.ALREADY_PROVISIONED, key)
     assert await count(pool, "oauth_application") == before + 1
+    async with pool.connection() as connection:
+        await connection.execute(
+            "UPDATE jobboard.oauth_application SET revoked_at = created_at WHERE name LIKE '%Nord%'"
+        )
+    refused(create(vendor), Refusal.ALREADY_PROVISIONED, "it was revoked, so give another one")
+    assert find(vendor).json == {"elements": []}
+    refused(
+        vendor.post({"patch": {"$set": {}}}, {"x-restli-method": None}, path=f"{PATH}/{key}"), Refusal.UNKNOWN_CHILD
+    )
 
 
 @pytest.mark.parametrize("encoded", [False, True])

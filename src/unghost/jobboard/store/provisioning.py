@@ -19,11 +19,11 @@ from unghost.jobboard.store import access
 
 
 class AlreadyProvisioned(Exception):
-    """The partner has a child application of this uniqueForeignId; `id` is its number."""
+    """The partner has a child application of this uniqueForeignId: its number, and whether it was revoked."""
 
-    def __init__(self, id: int) -> None:
+    def __init__(self, id: int, revoked: bool) -> None:
         super().__init__(f"it is the child application {id}")
-        self.id = id
+        self.id, self.revoked = id, revoked
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ async def provision(
                 unique_foreign_id=unique_foreign_id,
             )
     except UniqueViolation:
-        raise AlreadyProvisioned(await _standing(connection, partner, unique_foreign_id)) from None
+        raise await _standing(connection, partner, unique_foreign_id) from None
     await connection.execute(
         "UPDATE jobboard.oauth_application SET description = %s, callback_urls = %s WHERE id = %s",
         (description, list(callback_urls), id),
@@ -91,14 +91,15 @@ async def provision(
     return id, client_id, secret
 
 
-async def _standing(connection: AsyncConnection, partner: int, unique_foreign_id: str) -> int:
+async def _standing(connection: AsyncConnection, partner: int, unique_foreign_id: str) -> AlreadyProvisioned:
     cursor = await connection.execute(
-        "SELECT id FROM jobboard.oauth_application WHERE parent_id = %s AND unique_foreign_id = %s",
+        """SELECT id, revoked_at IS NOT NULL FROM jobboard.oauth_application
+           WHERE parent_id = %s AND unique_foreign_id = %s""",
         (partner, unique_foreign_id),
     )
     row = await cursor.fetchone()
     assert row is not None
-    return int(row[0])
+    return AlreadyProvisioned(*row)
 
 
 async def by_foreign_id(connection: AsyncConnection, partner: int, unique_foreign_id: str) -> Child | None:
