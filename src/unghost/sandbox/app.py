@@ -21,6 +21,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from unghost.clock import Clock
+from unghost.jobboard.client_secrets import ClientSecrets
 from unghost.jobboard.links import For, Links, secret_key
 from unghost.jobboard.settings import Settings
 from unghost.jobboard.store import access
@@ -177,10 +178,13 @@ async def _story(settings: Settings, origin: str, clock: Clock, folder: Path) ->
     secrets: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     async with await connect(settings.database_url, autocommit=True) as connection, connection.transaction():
         now = clock.now()
-        story = await seed(connection, origins=[origin], policy=settings.policy, now=now)
+        derived = ClientSecrets(secret_key(settings.secret_key, folder))
+        story = await seed(connection, secrets=derived, origins=[origin], policy=settings.policy, now=now)
         for integration in story.integrations:
             secret = integration.client_secret or secrets.get(integration.client_id)
-            secret = secret or await access.rotate_secret(connection, integration.client_id, now)
+            secret = secret or await access.rotate_secret(
+                connection, integration.client_id, secrets=derived, former_until=now, now=now
+            )
             if secret is None:
                 raise DemoFailed("the demo's partner was revoked in this database: choose another data directory")
             secrets[integration.client_id] = secret
