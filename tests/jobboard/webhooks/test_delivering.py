@@ -228,5 +228,6 @@ async def test_one_webhook_takes_no_more_than_its_share_of_the_slots(database_ur
         for _ in range(6):
             await stand.apply()
         assert await stand.deliver() == 4
+        assert stand.webhooks.deliveries.bell.is_set(), "the rest need not wait until it looks again by itself"
         assert await stand.deliver() == 2
         assert len({sent.application for sent in ats.deliveries}) == 6
