@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.jobboard.webhooks.ats import Ats, Said, listening
 from tests.jobboard.webhooks.board import NOW, Stand, standing
@@ -107,6 +108,18 @@ async def test_anything_but_200_is_a_failure_whose_detail_names_nobody(
         assert (state, failures, attempt_at) == ("waiting", 1, NOW + RESENDS[0])
         assert detail in found
         assert len(ats.deliveries) == 1, "no redirect is followed"
+
+
+async def test_logs_and_urls_name_nobody(database_url: str, ats: Ats) -> None:
+    async with standing(database_url) as stand:
+        with capture_logs() as logs:
+            await ready(stand, ats)
+            ats.answer = lambda sent: (500, {}, sent.body)
+            await stand.apply("Zoë Quillfeather")
+            await stand.deliver()
+        assert [line["event"] for line in logs] == ["webhook_passed", "delivery_settled"]
+        assert "Quillfeather" not in str(logs) and "applicant.example" not in str(logs) + ats.deliveries[0].path
+        assert stand.world.client_secret not in str(logs)
 
 
 async def test_six_resends_then_the_first_application_turns_the_job_off_site(database_url: str, ats: Ats) -> None:
@@ -215,5 +228,6 @@ async def test_one_webhook_takes_no_more_than_its_share_of_the_slots(database_ur
         for _ in range(6):
             await stand.apply()
         assert await stand.deliver() == 4
+        assert stand.webhooks.deliveries.bell.is_set(), "the rest need not wait until it looks again by itself"
         assert await stand.deliver() == 2
         assert len({sent.application for sent in ats.deliveries}) == 6

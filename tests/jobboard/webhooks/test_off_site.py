@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 from psycopg.errors import CheckViolation
 
@@ -85,6 +86,25 @@ async def test_an_application_by_the_board_api_is_delivered_too(database_url: st
             assert ats.deliveries[0].application == made.json["jobApplicationId"]
             assert board.ask("POST", "/board/v1/applications", given).status == 200
             assert await stand.deliver() == 0
+
+
+async def test_an_application_on_the_apply_page_arrives_with_its_resume(database_url: str, tmp_path: Path) -> None:
+    async with standing(database_url) as stand:
+        stand.clock.at = SystemClock().now() + timedelta(minutes=1)
+        with listening(stand.world.client_secret) as ats, serving(database_url, tmp_path) as board:
+            await stand.register(ats.url)
+            await stand.challenge()
+            grace = {"name": "Grace Öst", "email": "grace@applicant.example", "language": "de", "time_zone": "UTC"}
+            files = {"resume": ("cv.pdf", b"%PDF- grace", "application/pdf")}
+            with httpx2.Client(base_url=board.url) as browser:
+                path = f"/jobs/{stand.world.jobs[0]}/apply"
+                assert browser.post(path, data=grace, files=files, headers={"Origin": board.url}).status_code == 303
+            assert await stand.deliver() == 1
+            responses = json.loads(ats.deliveries[0].body)["questionResponses"]
+            contact = responses["contactInformationQuestionResponses"]
+            assert contact["lastNameAnswer"] == {"value": "Öst"}
+            assert contact["emailAnswer"] == {"value": "grace@applicant.example"}
+            assert "mediaUrl" in responses["resumeQuestionResponses"]["resumeQuestionAnswer"]
 
 
 async def test_turned_on_site_again_the_failed_ones_are_delivered_anew(database_url: str) -> None:

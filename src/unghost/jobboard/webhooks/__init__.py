@@ -36,7 +36,12 @@ class Webhooks:
         self._deliveries = delivering.DueDeliveries(database_url=database_url, lease=lease)
         self._challenges = challenging.DueChallenges(database_url=database_url, lease=lease)
         self.deliveries = Drain(
-            claims=self._deliveries, attempt=deliver, clock=clock, slots=delivering.SLOTS, lease=lease
+            claims=self._deliveries,
+            attempt=deliver,
+            clock=clock,
+            slots=delivering.SLOTS,
+            lease=lease,
+            bell=self._deliveries.bell,
         )
         self.challenges = Drain(
             claims=self._challenges, attempt=challenge, clock=clock, slots=challenging.SLOTS, lease=lease

@@ -6,6 +6,7 @@ is read after the claim. Must not decide where it goes, nor whether a webhook is
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections import Counter
@@ -39,10 +40,11 @@ _UNBEGUN = timedelta(0)
 
 @dataclass(kw_only=True)
 class DueDeliveries:
-    """Deliveries as the outbox claims and settles them."""
+    """Deliveries as the outbox claims and settles them. `bell`: the drain's, rung when a webhook has room again."""
 
     database_url: str
     lease: timedelta
+    bell: asyncio.Event = field(default_factory=asyncio.Event)
     _under_way: Counter[int] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -61,6 +63,8 @@ class DueDeliveries:
         """Store what became of them, and count and log it."""
         settled = [_settled(settlement) for settlement in settlements]
         stored = await delivering.settle(await self._settlements.connection(), settled)
+        if any(self._under_way[settlement.item.webhook_id] >= _SHARE for settlement in settlements):
+            self.bell.set()
         for settlement, row in zip(settlements, settled, strict=True):
             self._under_way[settlement.item.webhook_id] -= 1
             if row.application_number in stored:
