@@ -183,9 +183,14 @@ async def test_a_webhook_that_listens_no_more_is_a_failure(database_url: str) ->
 
 async def test_applications_go_where_the_job_points_now(database_url: str, ats: Ats) -> None:
     async with standing(database_url) as stand:
-        await stand.register("http://127.0.0.1:1/former")
-        number = await stand.apply()
+        with listening("") as former:
+            await ready(stand, former)
+            former.answer = lambda sent: (500, {}, b"")
+            number = await stand.apply()
+            await stand.deliver()
+            assert (await stand.delivery(number))[:2] == ("waiting", 1)
         await ready(stand, ats)
+        assert (await stand.delivery(number))[:3] == ("waiting", 0, NOW)
         assert await stand.deliver() == 1
         assert ats.deliveries[0].application.endswith(f":{number}")
 

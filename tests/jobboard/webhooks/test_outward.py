@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from ipaddress import ip_network
 from typing import Any
@@ -91,6 +91,19 @@ async def test_a_second_address_is_tried_when_the_first_refuses(names: dict[str,
     with saying(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as port:
         names["ats.example"] = [["127.0.0.99", "127.0.0.1"]]
         assert (await get(HERE, f"http://ats.example:{port}/")).status == 200
+
+
+async def test_a_second_address_is_tried_when_the_first_says_nothing(names: dict[str, list[list[str]]]) -> None:
+    with saying(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as port, ExitStack() as open_lines:
+        full = open_lines.enter_context(socket.socket())
+        full.bind(("127.0.0.2", port))
+        full.listen(0)
+        for _ in range(4):  # its queue is full: further connections get no answer
+            line = open_lines.enter_context(socket.socket())
+            line.setblocking(False)
+            line.connect_ex(("127.0.0.2", port))
+        names["ats.example"] = [["127.0.0.2", "127.0.0.1"]]
+        assert (await get(HERE, f"http://ats.example:{port}/", timedelta(seconds=4))).status == 200
 
 
 async def test_http_goes_to_allowed_networks_only(names: dict[str, list[list[str]]]) -> None:

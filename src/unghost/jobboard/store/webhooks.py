@@ -31,8 +31,10 @@ RETURNING id
 
 _ATTACH = "UPDATE jobboard.job SET webhook_id = %(webhook)s, webhook_url = %(url)s WHERE id = %(job)s"
 
+# What the former webhook made of them says nothing of the new one; a send under way settles nothing any more.
 _MOVE = """
-UPDATE jobboard.delivery d SET webhook_id = %(webhook)s
+UPDATE jobboard.delivery d
+SET webhook_id = %(webhook)s, failures = 0, attempts = d.attempts + 1, attempt_at = %(now)s
 FROM jobboard.application a
 WHERE a.job_id = %(job)s AND d.application_number = a.number AND d.state = 'waiting' AND d.webhook_id <> %(webhook)s
 """

@@ -49,7 +49,7 @@ class Outward:
         found = target(url, self.networks)
         try:
             async with asyncio.timeout(within.total_seconds()):
-                return await self._ask(method, found, dict(headers or {}), body)
+                return await self._ask(method, found, dict(headers or {}), body, within)
         except TimeoutError:
             raise NoAnswer(f"{found.host} did not answer within {within.total_seconds():g} s") from None
         except ssl.SSLError as error:
@@ -60,8 +60,8 @@ class Outward:
         except h11.RemoteProtocolError:
             raise NoAnswer(f"{found.host} does not speak HTTP, or stopped in the middle") from None
 
-    async def _ask(self, method: str, found: Target, headers: dict[str, str], body: bytes) -> Answer:
-        reader, writer = await self._connect(found, await self._resolve(found))
+    async def _ask(self, method: str, found: Target, headers: dict[str, str], body: bytes, within: timedelta) -> Answer:
+        reader, writer = await self._connect(found, await self._resolve(found), within)
         try:
             line = h11.Connection(h11.CLIENT)
             sent = {"Host": found.authority, "User-Agent": "unghost", "Accept": "application/json", **headers}
@@ -87,20 +87,23 @@ class Outward:
         return addresses[:_ADDRESSES]
 
     async def _connect(
-        self, found: Target, addresses: Sequence[str]
+        self, found: Target, addresses: Sequence[str], within: timedelta
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to the first address that takes one; each has its part of the time."""
+        part = within.total_seconds() / len(addresses) if len(addresses) > 1 else None
         secure = found.scheme == "https"
         failed: OSError | None = None
         for address in addresses:
             try:
-                return await asyncio.open_connection(
-                    address,
-                    found.port,
-                    flags=socket.AI_NUMERICHOST,
-                    ssl=self.tls if secure else None,
-                    server_hostname=found.host if secure else None,
-                )
-            except OSError as error:
+                async with asyncio.timeout(part):
+                    return await asyncio.open_connection(
+                        address,
+                        found.port,
+                        flags=socket.AI_NUMERICHOST,
+                        ssl=self.tls if secure else None,
+                        server_hostname=found.host if secure else None,
+                    )
+            except OSError as error:  # TimeoutError is one
                 failed = error
         raise failed or NoAnswer(f"{found.host} has no address")
 
