@@ -27,6 +27,10 @@ class SettingsError(Exception):
     """A setting that cannot be used. The message is one sentence that names it and the remedy."""
 
 
+class DatabaseError(SettingsError):
+    """The ATS's database cannot be used as the settings name it. The message is one sentence with the remedy."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DestinationSettings:
     """Where activities go. `rate_per_second`, `daily_quota`: for each customer, None without limit.

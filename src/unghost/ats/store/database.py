@@ -5,7 +5,7 @@ A sync engine, whose work is done in threads. Must not know what is asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,16 +13,12 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from unghost.ats.settings import SettingsError
+from unghost.ats.settings import DatabaseError, SettingsError
 from unghost.ats.store.schema import NAMES, ddl
 
 #: SQLAlchemy's names of databases, and ours.
 _DIALECTS = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql", "sqlite": "sqlite"}
 _BUSY_SECONDS = 30
-
-
-class DatabaseError(Exception):
-    """The ATS's database cannot be used. The message is one sentence with the remedy."""
 
 
 def open_engine(url: str, connections: int = 4) -> Engine:
@@ -61,14 +57,19 @@ def dialect_of(engine: Engine | Connection) -> str:
 
 def create_tables(engine: Engine) -> list[str]:
     """Create the tables that are not there; their names. Raises `DatabaseError`."""
+    made = missing_tables(engine)
+    with asking(), engine.begin() as connection:
+        for statement in ddl(dialect_of(engine)):
+            if any(f" {name} (" in statement.partition("\n")[0] for name in made):
+                connection.exec_driver_sql(statement)
+    return made
+
+
+def missing_tables(engine: Engine) -> list[str]:
+    """Which of the tables are not there. Raises `DatabaseError`."""
     with asking():
         present = set(inspect(engine).get_table_names())
-        made = [name for name in NAMES if name not in present]
-        with engine.begin() as connection:
-            for statement in ddl(dialect_of(engine)):
-                if any(f" {name} (" in statement.partition("\n")[0] for name in made):
-                    connection.exec_driver_sql(statement)
-    return made
+    return [name for name in NAMES if name not in present]
 
 
 @contextmanager
@@ -81,11 +82,6 @@ def asking() -> Iterator[None]:
         raise DatabaseError(
             f"the ATS's database does not answer as it should ({said}): see [ats] database_url"
         ) from None
-
-
-def rows(connection: Connection, statement: Any, values: Mapping[str, object]) -> list[Any]:
-    """All rows of a query."""
-    return list(connection.execute(statement, dict(values)).all())
 
 
 def _begin_at_once(engine: Engine) -> None:
