@@ -14,6 +14,7 @@ import psycopg
 
 from tests import world as w
 from tests.ats.conftest import AtsDatabase
+from tests.ats.faults import Way, faulty
 from tests.jobboard.board_server import Board, serving
 from unghost import ats
 from unghost.ats import dispatcher
@@ -60,9 +61,9 @@ class Reporting:
             connection.commit()
 
     def work(self, clock: Clock | None = None, **given: Any) -> int:
-        """Work until nothing is due; the number of turns."""
+        """Work until nothing is due; the number of turns. No wait is shorter than its bound."""
         settings = self.settings(**given)
-        return asyncio.run(dispatcher.run_once(settings, clock or self.clock, asyncio.Event()))
+        return asyncio.run(dispatcher.run_once(settings, clock or self.clock, asyncio.Event(), lambda: 1.0))
 
     def stored(self) -> list[tuple[int, str, int]]:
         """What the board has, in its own order: application, action, performed at."""
@@ -127,3 +128,16 @@ def reporting(
 def activities(world: w.World, *kinds: Callable[..., ats.Activity]) -> list[ats.Activity]:
     """Each kind on each of the first customer's applications."""
     return [kind(number) for kind in kinds for number in world.applications]
+
+
+@contextmanager
+def by_a_faulty_way(
+    database: AtsDatabase, board_database: str, folder: Path, applications: int = 3, **settings: Any
+) -> Iterator[tuple[Reporting, Way]]:
+    """As `reporting`, with a way between them that can be made to fail."""
+    with (
+        reporting(database, board_database, folder, applications, **settings) as (own, board),
+        faulty(board.port) as way,
+    ):
+        own.board_url = way.url
+        yield own, way
