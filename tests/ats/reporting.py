@@ -95,7 +95,8 @@ class Reporting:
         return self.database.all(f"SELECT {', '.join(columns)} FROM unghost_customer WHERE id = 1")[0]
 
 
-async def _world(database_url: str, applications: int, consent: bool) -> w.World:
+async def board_world(database_url: str, applications: int, consent: bool) -> w.World:
+    """The board's customers and applications."""
     async with await connect(database_url, autocommit=True) as connection:
         return await w.make_world(connection, datetime.now(UTC), consent=consent, applications=applications)
 
@@ -119,7 +120,7 @@ def reporting(
     database: AtsDatabase, board_database: str, folder: Path, applications: int = 3, **settings: Any
 ) -> Iterator[tuple[Reporting, Board]]:
     """A board in this process, and an ATS's database beside it."""
-    world = asyncio.run(_world(board_database, applications, consent=True))
+    world = asyncio.run(board_world(board_database, applications, consent=True))
     customers(world, database)
     with serving(board_database, folder, **settings) as board:
         yield Reporting(database, board.url, board_database, world), board
