@@ -125,6 +125,9 @@ def test_what_no_database_keeps_is_left_out_of_the_names() -> None:
     }
     read = application.read(json.dumps(strange).encode(), "board", 1)
     assert (read.applied_at, read.first_name, read.email, read.phone) == (None, None, None, "030 1")
+    assert read.name == ""
+    of_one_name = application.read(json.dumps(payload(1, first="Cher", last="")).encode(), "board", 1)
+    assert (of_one_name.name, of_one_name.last_name) == ("Cher", None)
 
 
 def test_a_secret_is_itself_or_stands_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

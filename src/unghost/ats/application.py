@@ -47,6 +47,11 @@ class ReceivedApplication:
         """`urn:li:jobApplication:N`."""
         return urn.write(urn.JOB_APPLICATION, self.number)
 
+    @property
+    def name(self) -> str:
+        """First and last name as far as they are known; a person of one name has no last one."""
+        return " ".join(filter(None, (self.first_name, self.last_name)))
+
     def __repr__(self) -> str:
         # What is logged by accident names nobody.
         return f"ReceivedApplication({self.urn})"
