@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 from tests.ats.sending import payload, signed
 from tests.sandbox.running import environment
 from unghost.ats import application, secret, webhook
-from unghost.ats.integrations import wsgi
+from unghost.ats.integrations import asgi, wsgi
 from unghost.ats.store import schema
 
 
@@ -191,6 +192,26 @@ def test_a_callback_that_gives_no_id_is_told_so(
         assert "on_application gave no id of the ATS's own" in caplog.text
         assert connection.execute("SELECT count(*) FROM unghost_application").fetchone() == (0,)
     connection.close()
+
+
+def test_a_database_that_does_not_answer_makes_the_board_send_again(caplog: pytest.LogCaptureFixture) -> None:
+    def connect() -> Any:
+        raise ConnectionError("refused for zoe@people.example")
+
+    assert _posted(wsgi.webhook_app(connect, lambda application, _: 1), b"{}") == "500 Internal Server Error"
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"{}"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/board/1", "query_string": b"", "headers": []}
+    asyncio.run(asgi.webhook_app(connect, lambda application, _: 1)(scope, receive, send))
+    assert (sent[0]["status"], json.loads(sent[1]["body"])["errorCode"]) == (500, "NOT_STORED")
+    assert "ConnectionError (" in caplog.text
+    assert "zoe@people.example" not in caplog.text
 
 
 def _posted(app: Any, body: bytes) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any
 
@@ -22,7 +22,7 @@ def webhook_app(
     on_application: OnApplication,
     *,
     clock: Clock | None = None,
-) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+) -> Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]:
     """The application to mount; the path below it ends with /{destination}/{organization}.
 
     `connect` opens a connection for one delivery, as a context manager. Is it an async one, such as
