@@ -96,6 +96,8 @@ _TABLES = (
     "CREATE INDEX unghost_activity_line ON unghost_activity (application_id, attempt_at, id){waiting}",
 )
 NAMES = ("unghost_customer", "unghost_application", "unghost_activity")
+#: Undoes `ddl` on each of them, with all that the tables hold.
+DROP = tuple(f"DROP TABLE {name}" for name in reversed(NAMES))
 
 
 def ddl(dialect: str) -> tuple[str, ...]:
