@@ -234,6 +234,14 @@ def test_what_sends_no_signal_is_not_seen(watched: AtsDatabase, mira: Any) -> No
     assert _kinds(watched) == []
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_stage_that_only_the_database_knows_is_refused(watched: AtsDatabase, mira: Any) -> None:
+    mira.stage = models.Value("declined")
+    with pytest.raises(ats.RecordError, match="stage is set to an expression: set the value"), transaction.atomic():
+        mira.save()
+    assert _kinds(watched) == []
+
+
 def test_a_stage_that_is_no_activity_is_refused_where_it_is_connected() -> None:
     with pytest.raises(ats.RecordError, match="stages says 'hired' of 'joined': give one of viewed"):
         signals.connect(Candidate, stage_field="stage", stages={"joined": "hired"})

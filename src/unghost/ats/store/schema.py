@@ -25,7 +25,7 @@ _WORDS = {
         "end": " ENGINE=InnoDB",
     },
     "sqlite": {
-        "id": "integer PRIMARY KEY AUTOINCREMENT",
+        "id": "integer NOT NULL PRIMARY KEY AUTOINCREMENT",
         "key": "text",
         "text": "text",
         "real": "real",

@@ -1,7 +1,7 @@
 """Opt-in: records a change of stage when a model is saved, in the same transaction (spec R29). Calls are better.
 
 Blind: what sends no signal is not seen: QuerySet.update(), bulk_create(), bulk_update(), raw SQL, other programs; nor
-are fixtures, expressions such as F(), and saves through a proxy or subclass. Views and résumés change no stage.
+are fixtures, and saves through a proxy or a subclass. Views and résumés change no stage.
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ def connect(
         written = update_fields is None or {stage_field, column} & set(update_fields)
         if raw or not written or column in instance.get_deferred_fields():
             return
-        kind = move(known, _stored(model, instance, column, using), getattr(instance, column))
+        new = getattr(instance, column)
+        if hasattr(new, "resolve_expression"):
+            raise ats.RecordError(f"{stage_field} is set to an expression: set the value, so that it can be recorded")
+        kind = move(known, _stored(model, instance, column, using), new)
         if kind is None:
             return
         if not connections[using].in_atomic_block:
