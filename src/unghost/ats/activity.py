@@ -139,14 +139,15 @@ def _activity(
         raise RecordError(f"at is {at.isoformat()}: give the moment of the act, after 1970")
     return Activity(
         kind,
-        tuple(dict.fromkeys(_ats_id(one) for one in ats_ids)),
+        tuple(dict.fromkeys(own_id(one) for one in ats_ids)),
         None if application is None else _number("application", urn.JOB_APPLICATION, application),
         None if organization is None else _number("organization", urn.ORGANIZATION, organization),
         at,
     )
 
 
-def _ats_id(given: str | int) -> str:
+def own_id(given: str | int) -> str:
+    """The ATS's own id of an application, as the tables have it. Raises `RecordError`."""
     if isinstance(given, bool) or not isinstance(given, str | int):
         raise RecordError(f"an id is of the type {type(given).__name__}: give the ATS's own id as a str or an int")
     text = str(given)

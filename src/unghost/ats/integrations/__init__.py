@@ -1,1 +1,1 @@
-"""What fits the ATS's end into frameworks, one module for each: loaded by who names it, never by `unghost.ats`."""
+"""Views and pages ready to mount into an ATS, one module for each way to mount them; none imports more than its own."""

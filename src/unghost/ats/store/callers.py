@@ -30,14 +30,17 @@ _MARKS: dict[str, Mark] = {
     "numeric_dollar": lambda nth: f"${nth}",
 }
 
+Row = tuple[Any, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A connection that answers at once. `run` gives the number of rows that a statement wrote."""
+    """A connection that answers at once. `run` gives the number of rows that a statement wrote, `fetch` the rows."""
 
     dialect: str
     mark: Mark
     run: Callable[[str, Sequence[Value]], int]
+    fetch: Callable[[str, Sequence[Value]], list[Row]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class AsyncCaller:
     dialect: str
     mark: Mark
     run: Callable[[str, Sequence[Value]], Awaitable[int]]
+    fetch: Callable[[str, Sequence[Value]], Awaitable[list[Row]]]
 
 
 def of(connection: Any) -> Caller | AsyncCaller:
@@ -65,11 +69,20 @@ def of(connection: Any) -> Caller | AsyncCaller:
     )
 
 
+def commits_by_itself(connection: Any) -> bool:
+    """Whether each statement is committed at once, so that nothing could be rolled back together."""
+    # psycopg, psycopg2 and MariaDB say so themselves; PyMySQL by a method; sqlite3 by the lack of a level, or by True.
+    says = getattr(connection, "autocommit", None)
+    ask = getattr(connection, "get_autocommit", None)
+    level = getattr(connection, "isolation_level", "") if type(connection).__module__ == "sqlite3" else ""
+    return says is True or bool(callable(ask) and ask()) or (level is None and says is not False)
+
+
 def _dbapi(driver: str, connection: Any) -> Caller | AsyncCaller:
     dialect, mark = _DRIVERS[driver]
     if driver == "psycopg" and hasattr(connection, "__aenter__"):
-        return AsyncCaller(dialect, lambda nth: mark, _awaited(connection))
-    return Caller(dialect, lambda nth: mark, _at_once(connection))
+        return AsyncCaller(dialect, lambda nth: mark, *_awaited(connection))
+    return Caller(dialect, lambda nth: mark, *_at_once(connection))
 
 
 def _sqlalchemy(given: Any) -> Caller | AsyncCaller:
@@ -79,22 +92,37 @@ def _sqlalchemy(given: Any) -> Caller | AsyncCaller:
     dialect = given.get_bind().dialect if is_session else given.dialect
     name, mark = _known(dialect.name), _MARKS[dialect.paramstyle]
 
-    def at_once(sql: str, values: Sequence[Value]) -> int:
+    def at_once(sql: str, values: Sequence[Value]) -> Any:
         connection = given.connection() if is_session else given
-        return int(connection.exec_driver_sql(sql, tuple(values)).rowcount)
+        return connection.exec_driver_sql(sql, tuple(values))
 
-    async def awaited(sql: str, values: Sequence[Value]) -> int:
+    async def awaited(sql: str, values: Sequence[Value]) -> Any:
         connection = await given.connection() if is_session else given
-        return int((await connection.exec_driver_sql(sql, tuple(values))).rowcount)
+        return await connection.exec_driver_sql(sql, tuple(values))
 
-    return AsyncCaller(name, mark, awaited) if is_async else Caller(name, mark, at_once)
+    async def run(sql: str, values: Sequence[Value]) -> int:
+        return int((await awaited(sql, values)).rowcount)
+
+    async def fetch(sql: str, values: Sequence[Value]) -> list[Row]:
+        return [tuple(row) for row in await awaited(sql, values)]
+
+    if is_async:
+        return AsyncCaller(name, mark, run, fetch)
+    return Caller(
+        name,
+        mark,
+        lambda sql, values: int(at_once(sql, values).rowcount),
+        lambda sql, values: [tuple(row) for row in at_once(sql, values)],
+    )
 
 
 def _django(connection: Any) -> Caller:
-    return Caller(_known(connection.vendor), lambda nth: "%s", _at_once(connection))
+    return Caller(_known(connection.vendor), lambda nth: "%s", *_at_once(connection))
 
 
-def _at_once(connection: Any) -> Callable[[str, Sequence[Value]], int]:
+def _at_once(
+    connection: Any,
+) -> tuple[Callable[[str, Sequence[Value]], int], Callable[[str, Sequence[Value]], list[Row]]]:
     def run(sql: str, values: Sequence[Value]) -> int:
         cursor = connection.cursor()
         try:
@@ -103,16 +131,31 @@ def _at_once(connection: Any) -> Callable[[str, Sequence[Value]], int]:
         finally:
             cursor.close()
 
-    return run
+    def fetch(sql: str, values: Sequence[Value]) -> list[Row]:
+        cursor = connection.cursor()
+        try:
+            cursor.execute(sql, tuple(values))
+            return [tuple(row) for row in cursor.fetchall()]
+        finally:
+            cursor.close()
+
+    return run, fetch
 
 
-def _awaited(connection: Any) -> Callable[[str, Sequence[Value]], Awaitable[int]]:
+def _awaited(
+    connection: Any,
+) -> tuple[Callable[[str, Sequence[Value]], Awaitable[int]], Callable[[str, Sequence[Value]], Awaitable[list[Row]]]]:
     async def run(sql: str, values: Sequence[Value]) -> int:
         async with connection.cursor() as cursor:
             await cursor.execute(sql, tuple(values))
             return int(cursor.rowcount)
 
-    return run
+    async def fetch(sql: str, values: Sequence[Value]) -> list[Row]:
+        async with connection.cursor() as cursor:
+            await cursor.execute(sql, tuple(values))
+            return [tuple(row) for row in await cursor.fetchall()]
+
+    return run, fetch
 
 
 def _known(name: str) -> str:
