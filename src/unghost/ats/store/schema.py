@@ -95,6 +95,8 @@ _TABLES = (
     "CREATE INDEX unghost_activity_due ON unghost_activity (customer_id, attempt_at, id){waiting}",
     "CREATE INDEX unghost_activity_line ON unghost_activity (application_id, attempt_at, id){waiting}",
 )
+#: What an activity may be: only the first is still to be reported.
+STATES = ("waiting", "sent", "cancelled", "withdrawn", "not_reportable", "dead")
 NAMES = ("unghost_customer", "unghost_application", "unghost_activity")
 #: Undoes `ddl` on each of them, with all that the tables hold.
 DROP = tuple(f"DROP TABLE {name}" for name in reversed(NAMES))

@@ -1,6 +1,7 @@
-"""The three tables as models to read from: `ats.record` writes activities, the dispatcher everything else (spec R29).
+"""The three tables as models. Customers are the ATS's to save; applications and activities are only read (spec R29).
 
-They are unmanaged: the migration makes them from the one definition, `ats/store/schema.py`.
+`ats.record` and the webhook write those, and the dispatcher what became of them. The models are unmanaged: the
+migration makes the tables from the one definition, `ats/store/schema.py`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.db import models
+
+from unghost.ats.activity import Kind
+from unghost.ats.store import schema
+
+#: What of a customer the ATS says.
+_OWN = frozenset({"destination", "organization", "client_id", "client_secret"})
+_ACTIVITIES = [(str(kind), kind.replace("_", " ").replace("resume", "résumé").capitalize()) for kind in Kind]
+_STATES = [(state, state.replace("_", " ").capitalize()) for state in schema.STATES]
 
 
 class OnlyRead(models.Model):
@@ -19,15 +28,18 @@ class OnlyRead(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Refuse."""
-        raise TypeError(f"{type(self).__name__} is only read: record by ats.record, the dispatcher writes the rest")
+        raise TypeError(f"{type(self).__name__} is only read: ats.record, the webhook and the dispatcher write it")
 
     def delete(self, *args: Any, **kwargs: Any) -> None:
         """Refuse."""
         raise TypeError(f"{type(self).__name__} is only read: what was reported stays reported")
 
 
-class Customer(OnlyRead):
-    """A hiring organisation at one destination, with the credentials of its child application."""
+class Customer(models.Model):
+    """A hiring organisation at one destination, with the credentials of its child application.
+
+    `client_secret` is the secret, or env:NAME or file:PATH that holds it. `access_token` and on are the dispatcher's.
+    """
 
     id = models.BigAutoField(primary_key=True)
     destination = models.CharField(max_length=190)
@@ -52,6 +64,12 @@ class Customer(OnlyRead):
 
     def __str__(self) -> str:
         return f"{self.organization} at {self.destination}"
+
+    def save(self, *, update_fields: Any = None, **kwargs: Any) -> None:
+        """Save what is the ATS's own: all else would put back what the dispatcher wrote meanwhile."""
+        if not self._state.adding:
+            update_fields = _OWN if update_fields is None else _OWN & set(update_fields)
+        super().save(update_fields=update_fields, **kwargs)
 
 
 class Application(OnlyRead):
@@ -78,10 +96,10 @@ class Activity(OnlyRead):
     id = models.BigAutoField(primary_key=True)
     customer = models.ForeignKey(Customer, models.DO_NOTHING)
     application = models.ForeignKey(Application, models.DO_NOTHING)
-    activity = models.CharField(max_length=190)
+    activity = models.CharField(max_length=190, choices=_ACTIVITIES)
     performed_at = models.BigIntegerField()
     recorded_at = models.BigIntegerField(default=0)
-    state = models.CharField(max_length=190, default="waiting")
+    state = models.CharField(max_length=190, choices=_STATES, default="waiting")
     attempt_at = models.BigIntegerField(null=True, default=0)
     attempts = models.IntegerField(default=0)
     report_id = models.CharField(max_length=190, null=True)
