@@ -35,6 +35,8 @@ REPORT_VARIABLES = (
     "UNGHOST_REPORT_CLIENT_ID",
     "UNGHOST_REPORT_CLIENT_SECRET",
 )
+#: The variable that names the ATS end's settings, which is none of a board's either.
+ATS_VARIABLE = "UNGHOST_ATS_CONFIG"
 
 
 class Wrong(Exception):
@@ -57,7 +59,8 @@ class Where:
         """The settings with these options laid over them. Raises `SettingsError`."""
         from unghost.jobboard.settings import load
 
-        environment = {name: value for name, value in os.environ.items() if name not in REPORT_VARIABLES}
+        others = (*REPORT_VARIABLES, ATS_VARIABLE)
+        environment = {name: value for name, value in os.environ.items() if name not in others}
         if self.database_url is not None:
             environment["UNGHOST_DATABASE_URL"] = self.database_url
         if self.smtp_url is not None:
@@ -158,15 +161,22 @@ def sentence(error: Exception) -> str | None:
     """What a person is told of a failure that is not a fault of the program; None if it is one."""
     if isinstance(error, Wrong):
         return str(error)
-    import psycopg
-
-    from unghost import postgres
+    from unghost.ats.settings import SettingsError as AtsSettingsError
     from unghost.jobboard.settings import SettingsError
 
-    if isinstance(error, SettingsError | postgres.PostgresError):
+    if isinstance(error, SettingsError | AtsSettingsError):
         return " ".join(str(error).split())
-    if isinstance(error, psycopg.OperationalError):
-        return f"the database does not answer as it should ({' '.join(str(error).split())}): run `unghost doctor`"
+    if "psycopg" in sys.modules:  # else it is no error of its, and an ATS may not have it
+        import psycopg
+
+        from unghost import postgres
+
+        if isinstance(error, postgres.PostgresError):
+            return " ".join(str(error).split())
+        if isinstance(error, psycopg.OperationalError):
+            return f"the database does not answer as it should ({' '.join(str(error).split())}): run `unghost doctor`"
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"{error.name} is not installed: install unghost[ats] for an ATS, unghost[board] for a job board"
     if isinstance(error, OSError):
         return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
     return None

@@ -25,7 +25,7 @@ GRACE_SECONDS = 5
 def main() -> None:
     """Run the part that the command line names until SIGTERM or until the parent is gone."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("part", choices=("web", "dispatcher", "inbox", "host", "sweep"))
+    parser.add_argument("part", choices=("web", "dispatcher", "ats-dispatcher", "inbox", "host", "sweep"))
     parser.add_argument("--lifeline", type=int, required=True)
     parser.add_argument("--listen", type=int, action="append", default=[])
     parser.add_argument("--path", type=Path)
@@ -43,6 +43,8 @@ def main() -> None:
         _web(sockets, given.tls_cert, given.tls_key)
     elif given.part == "dispatcher":
         _dispatcher()
+    elif given.part == "ats-dispatcher":
+        _ats_dispatcher()
     elif given.part == "inbox":
         _inbox(sockets, given.path)
     else:
@@ -76,6 +78,22 @@ def _dispatcher() -> None:
 
     own = settings.load()
     logs.configure(own.log_format)
+    with asyncio.Runner(loop_factory=_loop()) as runner:
+        runner.run(work())
+
+
+def _ats_dispatcher() -> None:
+    import logging
+
+    from unghost.ats import dispatcher, settings
+
+    async def work() -> None:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+        await dispatcher.run(own, SystemClock(), stop)
+
+    own = settings.load()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     with asyncio.Runner(loop_factory=_loop()) as runner:
         runner.run(work())
 

@@ -93,7 +93,8 @@ _TABLES = (
     CONSTRAINT unghost_activity_application FOREIGN KEY (application_id) REFERENCES unghost_application (id)
 ){end}""",
     "CREATE INDEX unghost_activity_due ON unghost_activity (customer_id, attempt_at, id){waiting}",
-    "CREATE INDEX unghost_activity_line ON unghost_activity (application_id, attempt_at, id){waiting}",
+    # Whole on every database: a rejection that is undone is looked for among those that were sent.
+    "CREATE INDEX unghost_activity_line ON unghost_activity (application_id, attempt_at, id)",
 )
 #: What an activity may be: only the first is still to be reported.
 STATES = ("waiting", "sent", "cancelled", "withdrawn", "not_reportable", "dead")
