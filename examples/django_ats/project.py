@@ -38,6 +38,7 @@ def create(given: Settings) -> WSGIApplication:
         SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies",
         SESSION_COOKIE_NAME="curlew",
         CSRF_COOKIE_NAME="curlew_csrf",
+        CSRF_FAILURE_VIEW=f"{__package__}.views.forged",
         ROOT_URLCONF=f"{__package__}.urls",
         TEMPLATES=[
             {
@@ -53,6 +54,7 @@ def create(given: Settings) -> WSGIApplication:
             }
         ],
         USE_TZ=True,
+        TIME_ZONE="UTC",
         CURLEW=given,
     )
     django.setup()

@@ -6,6 +6,7 @@ from django.urls import path
 
 from . import views
 
+handler404 = views.missing
 urlpatterns = [
     path("", views.candidates, name="candidates"),
     path("candidates/new", views.new, name="new"),

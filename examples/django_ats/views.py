@@ -161,6 +161,17 @@ def about(request: Any) -> HttpResponse:
     return render(request, "curlew/settings.html", here)
 
 
+def missing(request: Any, exception: Exception) -> HttpResponse:
+    """Nothing is there."""
+    return render(request, "curlew/problem.html", {"name": "Not found", "said": "There is no such page."}, status=404)
+
+
+def forged(request: Any, reason: str = "") -> HttpResponse:
+    """A form that no page of this site made."""
+    said = "This form was not made by this page, or the page is too old. Go back, reload it, try again."
+    return render(request, "curlew/problem.html", {"name": "Forbidden", "said": said}, status=403)
+
+
 def look(request: Any) -> FileResponse:
     """The style sheet."""
     return FileResponse(LOOK.open("rb"), content_type="text/css")

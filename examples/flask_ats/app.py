@@ -67,7 +67,7 @@ def _pages(settings: Settings, engine: Engine) -> Flask:
 
     @app.context_processor
     def shared() -> dict[str, Any]:
-        return {"token": _token, "customer": settings.customer_name, "Stage": Stage, "when": _when}
+        return {"token": _token, "customer": settings.customer_name, "Stage": Stage, "day": _day, "when": _when}
 
     @app.get("/")
     def candidates() -> str:
@@ -223,5 +223,9 @@ def _token() -> str:
     return str(session["token"])
 
 
+def _day(moment: datetime) -> str:
+    return f"{moment.day} {moment:%b %Y}"
+
+
 def _when(moment: datetime) -> str:
-    return f"{moment.day} {moment:%b %Y, %H:%M} UTC"
+    return f"{_day(moment)}, {moment:%H:%M} UTC"

@@ -61,8 +61,10 @@ class Ats:
         """Open a page, fill its form and press the button that leads there."""
         shown = self.open(page).text
         assert f'formaction="{button}"' in shown or "formaction" not in shown, f"{page} has no button for {button}"
-        hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', shown))
-        return self.browser.post(self.url + button, data=hidden | fields, timeout=30)
+        return self.send(button, hidden(shown) | fields)
+
+    def send(self, button: str, fields: dict[str, Any]) -> requests.Response:
+        return self.browser.post(self.url + button, data=fields, timeout=30)
 
     def said(self, answer: requests.Response) -> str:
         """What the page says at its top."""
@@ -74,6 +76,11 @@ class Ats:
 
     def stages(self) -> list[str]:
         return [row[0] for row in self.database.all(f"SELECT stage FROM {self.candidates} ORDER BY id")]
+
+
+def hidden(page: str) -> dict[str, str]:
+    """The fields of a page's form that nobody sees."""
+    return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page))
 
 
 class _Board(http.server.BaseHTTPRequestHandler):

@@ -10,7 +10,7 @@ import pytest
 
 from tests.ats.sending import send
 from tests.examples.conftest import EXAMPLES
-from tests.examples.running import RESUMES, Ats
+from tests.examples.running import RESUMES, Ats, hidden
 from tests.house.sources import ROOT
 from tests.sandbox.running import environment
 
@@ -22,6 +22,7 @@ def test_each_trigger_of_the_seed_is_a_click_that_writes_its_activity(ats: Ats) 
     assert ats.activities() == [], "the list opens nobody's record"
 
     shown = ats.open(page)
+    assert "25 Nov 2026, 09:00 UTC" in shown.text
     assert "LinkedIn apply" in shown.text and "urn:li:jobApplication:50001" in shown.text
     ats.open(page)
     assert "Zoë builds &lt;b&gt;owls" in ats.open(f"{page}/resume").text
@@ -92,6 +93,7 @@ def test_a_form_that_another_page_made_is_refused(ats: Ats) -> None:
     for given in ({}, {"token": "", "csrfmiddlewaretoken": ""}, {"token": "x", "csrfmiddlewaretoken": "x" * 32}):
         answer = ats.browser.post(f"{ats.url}/acts/reject", data=given | {"id": key}, timeout=30)
         assert answer.status_code == 403
+        assert "This form was not made by this page" in answer.text
     assert ats.open("/acts/reject").status_code == 405
     assert (ats.stages(), ats.activities()) == (["review"], [])
 
@@ -99,12 +101,9 @@ def test_a_form_that_another_page_made_is_refused(ats: Ats) -> None:
 def test_when_the_record_cannot_be_written_nothing_is_changed(ats: Ats) -> None:
     """spec R29: one transaction"""
     key = ats.deliver(50001)
-    ats.open("/")
+    fields = hidden(ats.open("/").text) | {"id": str(key)}
     ats.database.do("ALTER TABLE unghost_activity RENAME TO elsewhere")
-    page = ats.open("/candidates/new").text  # its form's token serves for any
-    token = page.partition('type="hidden" name="')[2]
-    name, _, rest = token.partition('" value="')
-    answer = ats.browser.post(f"{ats.url}/acts/reject", data={"id": key, name: rest.partition('"')[0]}, timeout=30)
+    answer = ats.send("/acts/reject", fields)
     assert answer.status_code == 500
     ats.database.do("ALTER TABLE elsewhere RENAME TO unghost_activity")
     assert (ats.stages(), ats.activities()) == (["review"], [])
@@ -112,9 +111,9 @@ def test_when_the_record_cannot_be_written_nothing_is_changed(ats: Ats) -> None:
 
 def test_who_clicks_many_times_rejects_once(ats: Ats) -> None:
     key = ats.deliver(50001)
-    ats.open("/")
+    fields = hidden(ats.open("/").text) | {"id": str(key)}
     with ThreadPoolExecutor(6) as clicking:
-        answers = list(clicking.map(lambda _: ats.press("/?stage=review", "/acts/reject", id=key), range(6)))
+        answers = list(clicking.map(lambda _: ats.send("/acts/reject", fields), range(6)))
     assert {answer.status_code for answer in answers} == {200}
     assert ats.activities() == [(50001, "rejected")]
 

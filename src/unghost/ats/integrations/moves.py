@@ -1,33 +1,34 @@
-"""Which activity a change of stage is, for the opt-in hooks of the frameworks (spec R29, R34). Pure."""
+"""Which activities a change of stage is, for the opt-in hooks of the frameworks (spec R29, R34). Pure.
+
+The same as `unghost.ats.stages` says of a history; here a stage may be any value, such as the key of a row.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from unghost.ats.activity import UNDOING, Kind, RecordError
+from unghost.ats.stages import NOTHING
 
 
-def table(stages: Mapping[object, str]) -> dict[object, Kind]:
+def table(stages: Mapping[object, str]) -> dict[object, Kind | None]:
     """The ATS's stages with the activities they are. Raises `RecordError` for a word that is none."""
-    known = {}
+    known: dict[object, Kind | None] = {}
     for stage, word in stages.items():
         try:
-            known[stage] = Kind(word)
+            known[stage] = None if word == NOTHING else Kind(word)
         except ValueError:
-            raise RecordError(f"stages says {word!r} of {stage!r}: give one of {', '.join(Kind)}") from None
+            said = f"stages says {word!r} of {stage!r}: give one of {', '.join(Kind)}, or {NOTHING}"
+            raise RecordError(said) from None
     return known
 
 
-def move(stages: Mapping[object, Kind], old: object, new: object) -> Kind | None:
-    """What moving from the stage `old` to `new` is, None: nothing to record.
-
-    Who leaves a rejected stage for any that is not one is unrejected, unless the new stage itself says otherwise.
-    """
+def move(stages: Mapping[object, Kind | None], old: object, new: object) -> Iterator[Kind]:
+    """What moving from the stage `old` to `new` is. Who leaves a rejection for what is none is unrejected."""
     if old == new:
-        return None
+        return
     before, after = stages.get(old), stages.get(new)
-    if before is Kind.REJECTED and after is Kind.REJECTED:
-        return None  # from one reason for rejecting to another
-    if before is Kind.REJECTED and after not in UNDOING:
-        return Kind.UNREJECTED
-    return after
+    if before == Kind.REJECTED and after != Kind.REJECTED and after not in UNDOING:
+        yield Kind.UNREJECTED
+    if after is not None:
+        yield after

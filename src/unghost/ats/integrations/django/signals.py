@@ -19,7 +19,7 @@ from unghost.ats.activity import of_kind
 from unghost.ats.integrations.moves import move, table
 
 #: Where an instance keeps, between its two signals, what its save is.
-_MARK = "_unghost_activity"
+_MARK = "_unghost_activities"
 
 
 def connect(
@@ -43,20 +43,20 @@ def connect(
         new = getattr(instance, column)
         if hasattr(new, "resolve_expression"):
             raise ats.RecordError(f"{stage_field} is set to an expression: set the value, so that it can be recorded")
-        kind = move(known, _stored(model, instance, column, using), new)
-        if kind is None:
+        kinds = list(move(known, _stored(model, instance, column, using), new))
+        if not kinds:
             return
         if not connections[using].in_atomic_block:
             raise TransactionManagementError(
-                f"saving this {model.__name__} is recorded as {kind}: save it inside transaction.atomic(), "
-                "so that both are committed or neither"
+                f"saving this {model.__name__} is recorded as {' and '.join(kinds)}: save it inside "
+                "transaction.atomic(), so that both are committed or neither"
             )
-        setattr(instance, _MARK, kind)
+        setattr(instance, _MARK, kinds)
 
     def after(instance: Any, using: str, **_: Any) -> None:
-        kind = instance.__dict__.pop(_MARK, None)
-        if kind is not None:
-            ats.record(connections[using], of_kind(kind, identify(instance)))
+        kinds = instance.__dict__.pop(_MARK, ())
+        if kinds:
+            ats.record(connections[using], *(of_kind(kind, identify(instance)) for kind in kinds))
 
     pre_save.connect(before, sender=model, weak=False)
     post_save.connect(after, sender=model, weak=False)

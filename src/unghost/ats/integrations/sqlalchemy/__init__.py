@@ -113,8 +113,15 @@ def tables(metadata: MetaData) -> Tables:
         ),
         CheckConstraint("(state = 'waiting') = (attempt_at IS NOT NULL)", name=conv("unghost_activity_timer")),
         ForeignKeyConstraint(["application_id"], [application.c.id], name=conv("unghost_activity_application")),
-        _waiting("unghost_activity_due", "customer_id", "attempt_at", "id"),
-        _waiting("unghost_activity_line", "application_id", "attempt_at", "id"),
+        Index(
+            conv("unghost_activity_due"),
+            "customer_id",
+            "attempt_at",
+            "id",
+            postgresql_where=_WAITS,
+            sqlite_where=_WAITS,
+        ),
+        Index(conv("unghost_activity_line"), "application_id", "attempt_at", "id"),
         **_ON_EACH,
     )
     return Tables(customer, application, activity)
@@ -122,7 +129,3 @@ def tables(metadata: MetaData) -> Tables:
 
 def _id() -> Column[int]:
     return Column("id", _ID, Identity(), primary_key=True)
-
-
-def _waiting(name: str, *columns: str) -> Index:
-    return Index(conv(name), *columns, postgresql_where=_WAITS, sqlite_where=_WAITS)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapper
 from sqlalchemy.sql import ClauseElement
 
 from unghost import ats
-from unghost.ats.activity import Kind, of_kind
+from unghost.ats.activity import of_kind
 from unghost.ats.integrations.moves import move, table
 
 
@@ -36,9 +36,9 @@ def connect(
         new = getattr(target, stage)
         if isinstance(new, ClauseElement):
             raise ats.RecordError(f"{stage} is set to an SQL expression: set the value, so that it can be recorded")
-        kind: Kind | None = move(known, old, new)
-        if kind is not None:
-            ats.record(connection, of_kind(kind, identify(target)))
+        kinds = list(move(known, old, new))
+        if kinds:
+            ats.record(connection, *(of_kind(kind, identify(target)) for kind in kinds))
 
     def updated(mapper: Mapper[Any], connection: Connection, target: Any) -> None:
         if inspect(target).attrs[stage].history.has_changes():
