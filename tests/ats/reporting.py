@@ -14,6 +14,7 @@ import psycopg
 
 from tests import world as w
 from tests.ats.conftest import AtsDatabase
+from tests.ats.faults import Way, faulty
 from tests.jobboard.board_server import Board, serving
 from unghost import ats
 from unghost.ats import dispatcher
@@ -60,9 +61,9 @@ class Reporting:
             connection.commit()
 
     def work(self, clock: Clock | None = None, **given: Any) -> int:
-        """Work until nothing is due; the number of turns."""
+        """Work until nothing is due; the number of turns. No wait is shorter than its bound."""
         settings = self.settings(**given)
-        return asyncio.run(dispatcher.run_once(settings, clock or self.clock, asyncio.Event()))
+        return asyncio.run(dispatcher.run_once(settings, clock or self.clock, asyncio.Event(), lambda: 1.0))
 
     def stored(self) -> list[tuple[int, str, int]]:
         """What the board has, in its own order: application, action, performed at."""
@@ -94,7 +95,8 @@ class Reporting:
         return self.database.all(f"SELECT {', '.join(columns)} FROM unghost_customer WHERE id = 1")[0]
 
 
-async def _world(database_url: str, applications: int, consent: bool) -> w.World:
+async def board_world(database_url: str, applications: int, consent: bool) -> w.World:
+    """The board's customers and applications."""
     async with await connect(database_url, autocommit=True) as connection:
         return await w.make_world(connection, datetime.now(UTC), consent=consent, applications=applications)
 
@@ -118,7 +120,7 @@ def reporting(
     database: AtsDatabase, board_database: str, folder: Path, applications: int = 3, **settings: Any
 ) -> Iterator[tuple[Reporting, Board]]:
     """A board in this process, and an ATS's database beside it."""
-    world = asyncio.run(_world(board_database, applications, consent=True))
+    world = asyncio.run(board_world(board_database, applications, consent=True))
     customers(world, database)
     with serving(board_database, folder, **settings) as board:
         yield Reporting(database, board.url, board_database, world), board
@@ -127,3 +129,16 @@ def reporting(
 def activities(world: w.World, *kinds: Callable[..., ats.Activity]) -> list[ats.Activity]:
     """Each kind on each of the first customer's applications."""
     return [kind(number) for kind in kinds for number in world.applications]
+
+
+@contextmanager
+def by_a_faulty_way(
+    database: AtsDatabase, board_database: str, folder: Path, applications: int = 3, **settings: Any
+) -> Iterator[tuple[Reporting, Way]]:
+    """As `reporting`, with a way between them that can be made to fail."""
+    with (
+        reporting(database, board_database, folder, applications, **settings) as (own, board),
+        faulty(board.port) as way,
+    ):
+        own.board_url = way.url
+        yield own, way

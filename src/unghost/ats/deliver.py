@@ -129,9 +129,10 @@ class _Taking:
         if (closed := await self._held.authorize(self._to)) is not None:
             return self._closed(closed)
         came = _Wave([])
-        await self._take_back([(one, step) for one in wave if isinstance(step := one.steps[0], line.TakeBack)], came)
+        firsts = [(one, one.steps[0]) for one in wave]
+        await self._take_back([(one, step) for one, step in firsts if isinstance(step, line.TakeBack)], came)
         if came.closed is None:
-            await self._send([(one, step) for one in wave if isinstance(step := one.steps[0], line.Send)], came)
+            await self._send([(one, step) for one, step in firsts if isinstance(step, line.Send)], came)
         await self._held.settle(came.settled, progress=came.answered)
         self._renewed = self._renewed and not came.answered
         lines.extend(one for one in wave if one.steps)

@@ -105,10 +105,12 @@ async def run(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
     log.info("dispatcher stopped")
 
 
-async def run_once(settings: Settings, clock: Clock, stop: asyncio.Event) -> int:
+async def run_once(
+    settings: Settings, clock: Clock, stop: asyncio.Event, chance: Callable[[], float] = random.random
+) -> int:
     """Report until nothing is due any more that can be sent now; the number of turns."""
     taken = 0
-    async with draining(settings, clock, stop) as drain:
+    async with draining(settings, clock, stop, chance) as drain:
         while not stop.is_set() and (claimed := await drain.step(clock.now())):
             taken += claimed
     return taken

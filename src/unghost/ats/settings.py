@@ -154,8 +154,8 @@ def _read(where: str, table: Mapping[str, Any], known: Mapping[str, Callable[[An
         try:
             values[key] = known[key](given)
         except ValueError as error:
-            shown = "" if key == "database_url" else f" {given!r}"
-            raise SettingsError(f"{where}.{key} is{shown} not usable: {error}") from None
+            shown = "no URL" if key == "database_url" else ascii(given)[:100]
+            raise SettingsError(f"{where}.{key} is {shown}: {error}") from None
     return values
 
 
