@@ -25,7 +25,7 @@ _WORDS = {
         "end": " ENGINE=InnoDB",
     },
     "sqlite": {
-        "id": "integer PRIMARY KEY AUTOINCREMENT",
+        "id": "integer NOT NULL PRIMARY KEY AUTOINCREMENT",
         "key": "text",
         "text": "text",
         "real": "real",
@@ -96,7 +96,11 @@ _TABLES = (
     # Whole on every database: a rejection that is undone is looked for among those that were sent.
     "CREATE INDEX unghost_activity_line ON unghost_activity (application_id, attempt_at, id)",
 )
+#: What an activity may be: only the first is still to be reported.
+STATES = ("waiting", "sent", "cancelled", "withdrawn", "not_reportable", "dead")
 NAMES = ("unghost_customer", "unghost_application", "unghost_activity")
+#: Undoes `ddl` on each of them, with all that the tables hold.
+DROP = tuple(f"DROP TABLE {name}" for name in reversed(NAMES))
 
 
 def ddl(dialect: str) -> tuple[str, ...]:

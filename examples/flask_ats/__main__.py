@@ -1,0 +1,17 @@
+"""`python -m examples.flask_ats`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..serve import main as serve
+from .app import create
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run it until SIGTERM or Ctrl-C."""
+    return serve("examples.flask_ats", create, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
