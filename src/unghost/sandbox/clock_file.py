@@ -61,11 +61,15 @@ class ClockFile:
 
     def stop(self) -> datetime:
         """Stop it where it is; gives that moment."""
-        return self.wind(self.now(), stopped=True)
+        now = self.now()
+        self._set(now, stopped=True)
+        return now
 
     def run(self) -> datetime:
         """Let it run on from where it is; gives that moment."""
-        return self.wind(self.now(), stopped=False)
+        now = self.now()
+        self._set(now - self.system.now(), stopped=False)
+        return now
 
     def wind(self, to: datetime, *, stopped: bool) -> datetime:
         """Set it to a moment that is not before its present one, and stop it there or let it run on from there.

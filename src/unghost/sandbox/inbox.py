@@ -1,7 +1,7 @@
 """The demo's inbox: takes mails by SMTP on a real socket and shows them as a person would read them.
-
 `GET /` answers JSON to `Accept: application/json`: a list, newest first, of `{"to", "subject", "text", "html",
 "headers" (name -> value), "received_at", "copies"}`; `?to=ADDRESS` gives one recipient's only, `?limit=N` the newest.
+`DELETE /` forgets them all.
 """
 
 from __future__ import annotations
@@ -91,7 +91,8 @@ class Inbox:
     def application(self) -> Starlette:
         """The pages, as an ASGI application."""
         routes: list[BaseRoute] = [
-            Route("/", self._list),
+            Route("/", self._list, methods=["GET"]),
+            Route("/", self._empty, methods=["DELETE"]),
             Route("/messages/{number:int}", self._message),
             Route("/messages/{number:int}/html", self._html),
             Route("/messages/{number:int}/raw", self._raw),
@@ -108,6 +109,14 @@ class Inbox:
             return JSONResponse([mail.as_json() for mail in islice(self.mailbox.newest_first(to), most)])
         part = "list.html" if request.query_params.get("part") == "list" else "inbox.html"
         return self._page(part, to, None)
+
+    async def _empty(self, request: Request) -> Response:
+        if request.headers.get("origin"):
+            return Response("only programs may empty the inbox", 403)
+        self.mailbox.empty()
+        for watcher in self._watchers:
+            watcher.set()
+        return Response(status_code=204)
 
     async def _message(self, request: Request) -> Response:
         mail = self.mailbox.mail(request.path_params["number"])
