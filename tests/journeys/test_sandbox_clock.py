@@ -175,3 +175,11 @@ def test_a_kept_sandbox_goes_on_where_it_was(tmp_path: Path) -> None:
         assert again.mails() == seen
         assert again.advance("2h")["moments"] == 1
         assert again.mails()[-1]["to"] == MIRA
+
+
+def test_a_port_that_is_taken_is_said_in_one_sentence(running: Sandbox) -> None:
+    taken = running.control_url.rstrip("/").rpartition(":")[2]
+    done = running.unghost("sandbox", "--json", "--port", "0", "--control-port", taken)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"port {taken} cannot be used" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

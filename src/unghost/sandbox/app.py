@@ -146,16 +146,18 @@ async def _running(settings: Settings, wishes: Wishes, clock: Clock, say: Callab
             tls_key=wishes.tls_key,
             clock=clock_file,
         )
-        started = parts(plan, bound)
-        watching = asyncio.create_task(show_errors([part.log for part in started if part.log], say))
+        first, rest = parts(plan, bound)
+        watching = asyncio.create_task(show_errors([part.log for part in first + rest if part.log], say))
         stack.callback(watching.cancel)
-        for part in started:
+        for part in first:
             processes.start(part)
         inbox_url = address(bound.inbox) if own_inbox else None
         control_url = address(bound.control) if bound.control else None
         for url in (settings.base_url + "/readyz", host_url, inbox_url):
             if url:
                 await ready(url, logs)
+        for part in rest:
+            processes.start(part)
         until = LAST if wishes.control else clock.now() + LOGIN_LIFE
         yield _demo(settings, story, secrets, until, folder, host_url, inbox_url, control_url)
 

@@ -71,8 +71,8 @@ class Plan:
     clock: Path | None
 
 
-def parts(plan: Plan, listening: Listening) -> list[Part]:
-    """Every child process, in the order in which they are started."""
+def parts(plan: Plan, listening: Listening) -> tuple[list[Part], list[Part]]:
+    """Every child process, in the order in which they are started: those whose answer is waited for, then the rest."""
     clock = ("--clock", str(plan.clock)) if plan.clock else ()
 
     def part(kind: str, *arguments: str, sockets: tuple[socket.socket, ...] = (), nth: str = "") -> Part:
@@ -97,14 +97,14 @@ def parts(plan: Plan, listening: Listening) -> list[Part]:
         started.append(part("web", *tls, sockets=(listening.board,)))
     else:
         started.append(part("board", "--inbox", inbox_url, *tls, sockets=(listening.board, listening.control)))
-    started.append(part("dispatcher"))
     host = ("--board", plan.base_url, "--client-id", plan.client_id)
     started.append(part("host", *host, sockets=(listening.host,)))
-    if plan.clock:  # winding makes days of mails due at once: two tell them in half the time
-        started.append(part("dispatcher", nth="-2"))
     if plan.temporary:
         started.append(part("sweep", "--path", str(plan.folder)))
-    return started
+    if not plan.clock:
+        return [*started, part("dispatcher")], []
+    # Winding makes days of mails due at once: two dispatchers tell them in half the time, and hold up no start.
+    return started, [part("dispatcher"), part("dispatcher", nth="-2")]
 
 
 def _usual(asked: int | None, usual: int) -> socket.socket:
