@@ -212,3 +212,12 @@ def test_a_rule_that_contradicts_itself_is_refused_in_one_sentence(running: Sand
     assert said in answer.json()["message"]
     assert "\n" not in answer.json()["message"]
     assert running.told("GET", "faults")["rules"] == before
+
+
+def test_an_application_with_a_magic_number_works_at_the_second_try(sandbox: Sandbox) -> None:
+    sandbox.board("PUT", "jobs/12345/magic", {"title": "Joiner"})
+    sandbox.board("PUT", "applicants/magic", {"email": "kim@example.org", "name": "Kim"})
+    job = {"organization": "urn:li:organization:12345", "externalId": "magic"}
+    number = "urn:li:jobApplication:9901503"
+    sandbox.board("POST", "applications", {"job": job, "applicant": "magic", "jobApplicationId": number})
+    assert [viewed(sandbox, number) for _ in range(2)] == [503, 201]
