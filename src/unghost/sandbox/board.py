@@ -20,6 +20,7 @@ from unghost.postgres import open_pool
 from unghost.sandbox.clock_file import ClockFile
 from unghost.sandbox.control import Control
 from unghost.sandbox.snapshots import Snapshots
+from unghost.sandbox.story_calls import HELP, StoryCalls
 from unghost.sandbox.winder import Winder
 
 _GRACE_SECONDS = 2
@@ -42,11 +43,12 @@ async def serve(
         snapshots=Snapshots(settings.database_url, settings.data_dir, clock),
         addresses={name: url for name, url in addresses.items() if url},
     )
+    calls = StoryCalls(settings=settings, pool=pool, clock=clock, inbox=inbox or None)
     gc.collect()
     gc.freeze()
     servers = [
         _server(app, ssl_certfile=cert, ssl_keyfile=key, server_header=False, proxy_headers=False),
-        _server(controls.application(), lifespan="off"),
+        _server(controls.application(calls.routes(), HELP), lifespan="off"),
     ]
     async with pool:
         await asyncio.gather(servers[0].serve(sockets=[board]), servers[1].serve(sockets=[control]))
