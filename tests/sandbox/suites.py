@@ -46,7 +46,7 @@ def begin(folder: Path, suite: str, *options: str, **variables: str) -> subproce
 def run(folder: Path, suite: str, *options: str, **variables: str) -> Outcome:
     """Run a suite to its end."""
     process = begin(folder, suite, *options, **variables)
-    said, _ = process.communicate(timeout=110)
+    said, _ = process.communicate(timeout=280)
     passed, failures = set(), {}
     for case in ElementTree.parse(folder / "report.xml").iter("testcase"):
         bad = [*case.findall("failure"), *case.findall("error")]

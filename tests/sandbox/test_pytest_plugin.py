@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.journeys import winding
-from tests.journeys.playing import alive, descendants
+from tests.journeys.playing import alive, command, descendants
 from tests.sandbox import suites
 from tests.sandbox.running import environment, wait_for
 
+pytestmark = pytest.mark.timeout(300)  # each starts sandboxes, on machines that do other things, too
 PLAIN = """
 def test_one(unghost_board):
     assert unghost_board.applied().urn.startswith("urn:li:jobApplication:")
@@ -189,7 +191,7 @@ def test_alone(unghost_board, unghost_inbox, number):
         seen.update(descendants(process.pid))
         return process.poll() is not None
 
-    wait_for(ended, 110)
+    wait_for(ended, 200)
     said, _ = process.communicate()
     assert "12 passed" in said
     boards = {path.name for path in tmp_path.glob("gw* *")}
@@ -199,17 +201,34 @@ def test_alone(unghost_board, unghost_inbox, number):
     assert alive(seen) == set()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_the_sandbox_ends_with_the_session_however_it_ends(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_ctrl_c_ends_the_sandbox_with_the_session(tmp_path: Path) -> None:
     process = suites.begin(tmp_path, suites.waiting(tmp_path))
-    wait_for((tmp_path / "there").exists, 110)
+    wait_for((tmp_path / "there").exists, 200)
     processes = descendants(process.pid)
     assert len(processes) > 5
-    process.send_signal(number)
+    process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=60)
+    assert (process.returncode, "KeyboardInterrupt" in said) == (2, True)
+    assert alive(processes) == set()
+
+
+def test_a_worker_that_is_killed_takes_its_sandbox_with_it(tmp_path: Path) -> None:
+    process = suites.begin(tmp_path, suites.waiting(tmp_path), "-n", "1")
+    wait_for((tmp_path / "there").exists, 200)
+    own = [pid for pid, _ in descendants(process.pid) if "--lifeline" in command(pid) and "sandbox" in command(pid)]
+    worker = int(next(line.split()[1] for line in status(own[0]) if line.startswith("PPid:")))
+    processes = descendants(worker)
+    assert len(processes) > 5
+    assert worker != process.pid
+    os.kill(worker, signal.SIGKILL)
     wait_for(lambda: not alive(processes))
-    if number is signal.SIGINT:
-        assert (process.returncode, "KeyboardInterrupt" in said) == (2, True)
+    process.communicate(timeout=60)
+    assert process.returncode == 1
+
+
+def status(pid: int) -> list[str]:
+    """What the system says of a process, line by line."""
+    return Path(f"/proc/{pid}/status").read_text().splitlines()
 
 
 def test_a_sandbox_that_dies_is_told_by_its_last_words(tmp_path: Path) -> None:
@@ -226,7 +245,7 @@ def test_next(unghost_board):
 """
     done = suites.run(tmp_path, suite)
     assert done.passed == {"test_kills"}
-    assert "does not answer" in done.failures["test_next"] or "has ended" in done.failures["test_next"]
+    assert "has ended (exit code -9" in done.failures["test_next"]
     assert "\n" not in done.failures["test_next"]
 
 
@@ -246,15 +265,13 @@ def test_two_hours(unghost_board):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ("--prot 1", 'unghost\'s sandbox cannot start: Unknown option: "--prot". Did you mean'),
+        ("--prot 1", "unghost's sandbox cannot start: Unknown option: --prot. Did you mean --port?"),
         ("--tls-cert none.pem", "unghost's sandbox cannot start: "),
         ("UNGHOST_POLICY_HOLDS=soon", "unghost's sandbox cannot start: "),
         ("--control-port {taken}", "unghost's sandbox cannot start: port {taken} cannot be used"),
     ],
 )
 def test_a_sandbox_that_cannot_start_says_why_in_one_sentence(tmp_path: Path, options: str, said: str) -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         suites.ini(tmp_path, f"unghost_sandbox_options = {options.format(taken=port)}")
@@ -275,7 +292,7 @@ def test_a_sandbox_that_runs_already_is_used(tmp_path: Path) -> None:
         stranger = sandbox.applied()
         used = suites.run(tmp_path, PLAIN, "--unghost-url", sandbox.control_url.rstrip("/"))
         assert used.passed == {"test_one"}, used.said
-        assert sandbox.ask("GET", f"explain/{stranger.urn}").status_code == 404
+        assert sandbox.mails(stranger.email) == []
         board = suites.run(tmp_path, PLAIN, "--unghost-url", sandbox.base_url).failures["test_one"]
         assert (
             "is no sandbox's control server (it answers 404 at /story): give the address of the control page" in board

@@ -98,9 +98,8 @@ def _why_not(errors: IO[bytes]) -> str:
 
 
 def _fate(process: subprocess.Popen[bytes], errors: IO[bytes]) -> str:
-    if (code := process.poll()) is None:
-        return ": its process runs; see whether a fault rule keeps it from answering"
-    return f": its process has ended (exit code {code}){_words(errors)}; run the tests again"
+    code = process.poll()
+    return "" if code is None else f"exit code {code}{_words(errors)}"
 
 
 def _words(errors: IO[bytes]) -> str:

@@ -67,7 +67,7 @@ _opener = _made()
 
 @dataclass(frozen=True)
 class Control:
-    """The control server of a sandbox. `fate` says what is known of its process, if it is this session's."""
+    """The control server of a sandbox. `fate` says how its process has ended; nothing: it runs, or nobody knows."""
 
     url: str
     fate: Callable[[], str] = str
@@ -75,11 +75,15 @@ class Control:
     def ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
         """One call, done when it is answered. Raises `SandboxError`."""
         content = None if body is None else json.dumps(body).encode()
+        answer, reason = None, ""
         try:
             answer = send(method, self.url + path, content)
         except OSError as error:
-            reason = getattr(error, "reason", error)
-            raise SandboxError(f"the sandbox at {self.url} does not answer ({reason}){self.fate()}") from None
+            reason = str(getattr(error, "reason", error))
+        if fate := self.fate():
+            raise SandboxError(f"the sandbox at {self.url} has ended ({fate}): run the tests again")
+        if answer is None:
+            raise SandboxError(f"the sandbox at {self.url} does not answer ({reason}): see that it runs")
         read = answer.json()
         if not isinstance(read, dict):
             raise SandboxError(
