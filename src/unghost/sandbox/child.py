@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument("--listen", type=int, action="append", default=[])
     parser.add_argument("--path", type=Path)
     parser.add_argument("--clock", type=Path, help="the file of the test clock; without it the system's clock is used")
+    parser.add_argument("--faults", type=Path, help="the file of the fault rules, for the inbox")
     parser.add_argument("--inbox", help="where the inbox's pages are")
     parser.add_argument("--board")
     parser.add_argument("--client-id")
@@ -50,7 +51,7 @@ def main() -> None:
     elif given.part == "dispatcher":
         _dispatcher(clock)
     elif given.part == "inbox":
-        _inbox(sockets, given.path, clock)
+        _inbox(sockets, given.path, clock, given.faults)
     else:
         _host(sockets, given.board, given.client_id)
 
@@ -94,11 +95,12 @@ def _dispatcher(clock: Clock) -> None:
         runner.run(work())
 
 
-def _inbox(sockets: list[socket.socket], path: Path, clock: Clock) -> None:
+def _inbox(sockets: list[socket.socket], path: Path, clock: Clock, faults: Path | None) -> None:
     from unghost.sandbox import inbox
+    from unghost.sandbox.mail_faults import MailFaults
 
     with asyncio.Runner(loop_factory=_loop()) as runner:
-        runner.run(inbox.serve(sockets[0], sockets[1], path, clock))
+        runner.run(inbox.serve(sockets[0], sockets[1], path, clock, MailFaults(faults) if faults else None))
 
 
 def _host(sockets: list[socket.socket], board: str, client_id: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import psycopg
@@ -23,12 +23,12 @@ from unghost.sandbox import inbox_call
 from unghost.sandbox.clock_file import ClockFile, WoundBack, said
 from unghost.sandbox.control_call import OnlyFromHere, Wrong, body, refused, wrong
 from unghost.sandbox.duration import BadDuration, duration
+from unghost.sandbox.rules import BadRule
 from unghost.sandbox.snapshots import STORY, NoSuchSnapshot, Snapshots
 from unghost.sandbox.winder import NotReady, Winder
 
 HELP = """The sandbox's control server. Bodies are JSON; a refusal is {"status", "message"}.
 
-GET  /state             everything in one: clock, addresses, journal, faults
 GET  /clock             {"now", "stopped", "ahead_seconds"}
 POST /clock/advance     {"by": "72h"} or {"to": "2026-03-01T12:00:00Z"}: does all that falls due, in order
 POST /clock/freeze      {} or {"to": moment}: the clock stands
@@ -53,7 +53,7 @@ class _Named(msgspec.Struct, forbid_unknown_fields=True):
     name: str
 
 
-class Resettable:
+class Resettable(Protocol):
     """What begins anew when the sandbox is reset."""
 
     def reset(self) -> None:
@@ -83,7 +83,7 @@ class Control:
             Route("/snapshots", self._take, methods=["POST"]),
             Route("/help", lambda _: PlainTextResponse(HELP + help)),
         ]
-        kinds = (Wrong, WoundBack, BadDuration, NoSuchSnapshot)
+        kinds = (Wrong, WoundBack, BadDuration, NoSuchSnapshot, BadRule)
         handlers: dict[Any, Any] = dict.fromkeys(kinds, wrong)
         handlers[NotReady] = _not_ready
         handlers |= dict.fromkeys((psycopg.OperationalError, PoolTimeout, PostgresError), _no_database)
@@ -124,11 +124,12 @@ class Control:
 
     async def _reset(self, request: Request) -> Response:
         wish = await body(request, _Reset)
+        self.snapshots.check(wish.to)
+        for each in self.resettable:  # the rules first: none may keep what is under way from ending
+            each.reset()
         await self.winder.alone(lambda: self.snapshots.put_back(wish.to))
         if inbox := self.addresses.get("inbox"):
             await inbox_call.empty(inbox)
-        for each in self.resettable:
-            each.reset()
         await self.winder.settle()
         return JSONResponse(self.shown() | {"state": wish.to, "ready": True})
 

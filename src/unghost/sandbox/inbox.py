@@ -27,6 +27,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from unghost.clock import Clock
+from unghost.sandbox.mail_faults import FaultyInbox, MailFaults
 from unghost.sandbox.mailbox import Mail, Mailbox
 
 _HERE = Path(__file__).parent
@@ -169,16 +170,19 @@ class Inbox:
         )
 
 
-async def serve(smtp: socket.socket, http: socket.socket, path: Path, clock: Clock) -> None:
+async def serve(
+    smtp: socket.socket, http: socket.socket, path: Path, clock: Clock, faults: MailFaults | None = None
+) -> None:
     """Run the inbox on two listening sockets until SIGTERM, keeping its mails in `path`."""
     import uvicorn
 
     inbox = Inbox(Mailbox(path), clock)
     inbox.mailbox.open()
     loop = asyncio.get_running_loop()
+    handler = inbox if faults is None else FaultyInbox(inbox, faults)
 
     def receiver() -> Receiver:
-        return Receiver(inbox, loop=loop, hostname="inbox.demo", ident="unghost inbox", enable_SMTPUTF8=True)
+        return Receiver(handler, loop=loop, hostname="inbox.demo", ident="unghost inbox", enable_SMTPUTF8=True)
 
     receiving = await loop.create_server(receiver, sock=smtp)
     server = uvicorn.Server(

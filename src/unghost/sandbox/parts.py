@@ -13,6 +13,8 @@ from pathlib import Path
 from unghost.sandbox.processes import Part, listen
 
 HOST = "127.0.0.1"
+#: Where the fault rules lie in the data directory.
+FAULTS = "faults.json"
 #: Where people look first; each is taken only if it is free and no other port was asked for.
 USUAL_PORT, USUAL_CONTROL_PORT = 8400, 8401
 
@@ -73,15 +75,15 @@ def parts(plan: Plan, listening: Listening) -> list[Part]:
     """Every child process, in the order in which they are started."""
     clock = ("--clock", str(plan.clock)) if plan.clock else ()
 
-    def part(name: str, *arguments: str, sockets: tuple[socket.socket, ...] = ()) -> Part:
+    def part(kind: str, *arguments: str, sockets: tuple[socket.socket, ...] = (), nth: str = "") -> Part:
         listen = [word for i in range(len(sockets)) for word in ("--listen", f"{{{i}}}")]
         return Part(
-            name=name,
+            name=kind + nth,
             module="unghost.sandbox.child",
-            arguments=(name, "--lifeline", "{lifeline}", *listen, *clock, *arguments),
+            arguments=(kind, "--lifeline", "{lifeline}", *listen, *clock, *arguments),
             environment=plan.environment,
             sockets=sockets,
-            log=plan.folder / "logs" / f"{name}.log",
+            log=plan.folder / "logs" / f"{kind}{nth}.log",
         )
 
     tls = ["--tls-cert", str(plan.tls_cert), "--tls-key", str(plan.tls_key)] if plan.tls_cert else []
@@ -89,7 +91,8 @@ def parts(plan: Plan, listening: Listening) -> list[Part]:
     started = []
     if plan.own_inbox:
         kept = str(plan.folder / "inbox.jsonl")
-        started.append(part("inbox", "--path", kept, sockets=(listening.smtp, listening.inbox)))
+        faults = ("--faults", str(plan.folder / FAULTS)) if plan.clock else ()
+        started.append(part("inbox", "--path", kept, *faults, sockets=(listening.smtp, listening.inbox)))
     if listening.control is None:
         started.append(part("web", *tls, sockets=(listening.board,)))
     else:
@@ -97,6 +100,8 @@ def parts(plan: Plan, listening: Listening) -> list[Part]:
     started.append(part("dispatcher"))
     host = ("--board", plan.base_url, "--client-id", plan.client_id)
     started.append(part("host", *host, sockets=(listening.host,)))
+    if plan.clock:  # winding makes days of mails due at once: two tell them in half the time
+        started.append(part("dispatcher", nth="-2"))
     if plan.temporary:
         started.append(part("sweep", "--path", str(plan.folder)))
     return started

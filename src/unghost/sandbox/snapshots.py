@@ -46,6 +46,11 @@ class Snapshots:
         own = sorted(found.name for found in (self.folder / "snapshots").glob("*") if taken(found))
         return [STORY, EMPTY, *(name for name in own if name != STORY)]
 
+    def check(self, name: str) -> None:
+        """Raises `NoSuchSnapshot` if it is none."""
+        if name not in self.names():
+            raise NoSuchSnapshot(f"there is no snapshot {name[:80]!r}: there are {', '.join(self.names())}")
+
     async def take(self, name: str) -> None:
         """Put the present state aside under a name. Raises `NoSuchSnapshot` for one that cannot be used."""
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", name) or name in (STORY, EMPTY):
@@ -63,8 +68,7 @@ class Snapshots:
 
     async def put_back(self, name: str) -> None:
         """Go back to a state, with its clock; one transaction. Raises `NoSuchSnapshot`."""
-        if name not in self.names():
-            raise NoSuchSnapshot(f"there is no snapshot {name[:80]!r}: there are {', '.join(self.names())}")
+        self.check(name)
         folder = self._of(STORY if name == EMPTY else name)
         async with await connect(self.database_url, autocommit=True) as connection:
             await put_back(connection, _SCHEMA, folder, _PEOPLE if name == EMPTY else ())

@@ -22,7 +22,9 @@ TOGETHER = timedelta(seconds=1)
 #: Seconds without anything being settled after which waiting is given up.
 PATIENCE = 15.0
 _SOON = 0.5
-_LOOK, _WAKE_AGAIN = 0.005, 0.25
+#: Seconds between two looks: for each that is untold, at least, and at most. Looking costs the more the more there is.
+_EACH, _LEAST, _MOST = 0.00005, 0.004, 0.25
+_WAKE_AGAIN = 0.25
 
 
 class NotReady(Exception):
@@ -110,7 +112,7 @@ class Winder:
                     f"{left} notices are due at {said(self.clock.now())} and nobody tells them: see that the "
                     "dispatcher and the mail server run, and that no fault keeps them, then wind on"
                 )
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(min(_MOST, max(_LEAST, _EACH * left)))
 
 
 def _later(now: datetime, by: timedelta) -> datetime:

@@ -1,6 +1,6 @@
-"""What winding a clock must know of the notices: when the next falls due, and whether all that was due is settled.
+"""What winding a clock must know of notices: when the next falls due, whether all that was due is settled. Ends tokens.
 
-Reads only, for the sandbox (spec R37); `lease` is the dispatchers', by which a notice in their hands is known.
+For the sandbox alone (spec R37); `lease` is the dispatchers', by which a notice in their hands is known.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from unghost.jobboard.rules.policy import Place
-from unghost.jobboard.store.accepting import DUE, notify
+from unghost.jobboard.store.accepting import ACCESS, DUE, notify
 
 _PLACES = [place.value for place in Place]
 
@@ -60,3 +60,13 @@ async def unsettled(connection: AsyncConnection[Any], now: datetime, lease: time
 async def wake(connection: AsyncConnection[Any]) -> None:
     """Let every dispatcher look again: it is later than it thinks."""
     await notify(connection, DUE)
+
+
+async def expire_token(connection: AsyncConnection[Any], token_hash: bytes, now: datetime) -> None:
+    """Let an access token end now, as it would by itself."""
+    await connection.execute(
+        """UPDATE jobboard.access_token SET expires_at = greatest(%(now)s, issued_at + interval '1 microsecond')
+           WHERE hash = %(hash)s AND expires_at > %(now)s""",
+        {"hash": token_hash, "now": now},
+    )
+    await notify(connection, ACCESS)
