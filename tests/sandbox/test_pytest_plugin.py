@@ -84,6 +84,15 @@ def test_nothing_reported(unghost_board, applied):
 def test_something_else_reported(unghost_board):
     unghost_board.told_after("72h", reported(unghost_board, VIEWED), REJECTED)
 
+def test_refused(unghost_board, applied):
+    assert unghost_board.report(applied, VIEWED, token="none").status == 401
+    unghost_board.told_once(applied, VIEWED)
+
+def test_answered_503_by_its_magic_number(unghost_board):
+    application = unghost_board.applied(number=9901503)
+    assert [unghost_board.report(application, VIEWED).status for _ in range(2)] == [503, 201]
+    unghost_board.told_once(application, VIEWED)
+
 def test_still_held(unghost_board):
     unghost_board.told_once(reported(unghost_board, REJECTED), REJECTED)
 
@@ -122,6 +131,7 @@ def test_no_such_time(unghost_clock):
 FAILING = {
     "test_nothing_reported": "the board has had no report of APPLICATION_VIEWED for it: see that your ATS sends it",
     "test_something_else_reported": "no report of APPLICATION_REJECTED for it; it has had APPLICATION_VIEWED: see",
+    "test_refused": "the board has had no report of APPLICATION_VIEWED for it: see that your ATS sends it",
     "test_still_held": "was not told: EMAIL held until",
     "test_held_longer_than_said": "once, after 24h, but was not told: EMAIL held until",
     "test_told_sooner_than_said": "once, after 96h, but was told after 3d: EMAIL handed to the mail server",
@@ -142,6 +152,7 @@ def test_what_is_claimed_holds_or_the_failure_says_what_is_so(tmp_path: Path) ->
     for name, said in FAILING.items():
         assert said in done.failures[name]
     assert "Seen by the board at" in done.failures["test_still_held"]
+    assert "POST /v2/jobApplicationLifecycleActions 401: " in done.said
     assert "APPLICATION_REJECTED by Tern - Harbour & Pine, performed" in done.said
     assert "Harbour & Pine has not ticked “Applicant notifications”" in done.said
     assert done.passed == {

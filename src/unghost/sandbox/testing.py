@@ -25,6 +25,8 @@ __all__ = ["Application", "Board", "Clock", "Inbox", "Mail", "Reported", "Sandbo
 
 _REPORTS = "/v2/jobApplicationLifecycleActions"
 _A_SECOND = timedelta(seconds=1)
+#: How many refused requests a failure lists.
+_REFUSED_SHOWN = 5
 _numbers = count(1)
 
 
@@ -141,17 +143,27 @@ class Board:
         return str(answer.json()["access_token"])
 
     def applied(
-        self, *, email: str | None = None, name: str | None = None, language: str = "en", time_zone: str = "UTC"
+        self,
+        *,
+        email: str | None = None,
+        name: str | None = None,
+        language: str = "en",
+        time_zone: str = "UTC",
+        number: int | None = None,
     ) -> Application:
-        """Somebody new who has just applied, for a job of their own. The board has told them so."""
-        number = next(_numbers)
-        job, applicant = f"job-{number}", f"applicant-{number}"
-        email, name = email or f"{applicant}@example.org", name or f"Kim Applicant {number}"
+        """Somebody new who has just applied, for a job of their own. The board has told them so.
+
+        `number` and `email` may be magic values, which mean a fault (docs/howto/test-your-ats-with-pytest.md).
+        """
+        one = next(_numbers)
+        job, applicant = f"job-{one}", f"applicant-{one}"
+        email, name = email or f"{applicant}@example.org", name or f"Kim Applicant {one}"
         organization = quote(self.organization, safe="")
-        self._board("PUT", f"jobs/{organization}/{job}", {"title": f"Joiner {number}"})
+        self._board("PUT", f"jobs/{organization}/{job}", {"title": f"Joiner {one}"})
         person = {"email": email, "name": name, "language": language, "timeZone": time_zone}
         self._board("PUT", f"applicants/{applicant}", person)
         sent = {"job": {"organization": self.organization, "externalId": job}, "applicant": applicant}
+        sent |= {"jobApplicationId": f"urn:li:jobApplication:{number}"} if number is not None else {}
         application = self._board("POST", "applications", sent)
         return Application(application["jobApplicationId"], email, name, applicant, job, self.organization)
 
@@ -187,7 +199,7 @@ class Board:
         """Assert that the applicant was told of this action once, in each of its places, however often it came."""
         __tracebackhide__ = True
         seen = self._seen(application, action)
-        _claim(seen, f"have been told of {action} once", told.told_once(seen, action))
+        self._claim(seen, f"have been told of {action} once", told.told_once(seen, action))
 
     def not_told(self, application: Application | str, action: str | None = None, reason: str | None = None) -> None:
         """Assert that the applicant was not told of this action, or of anything that an ATS reported.
@@ -198,7 +210,7 @@ class Board:
         seen = self._seen(application, action)
         because = f" for {reason!r}" if reason else ""
         wanted = f"not have been told of {action or 'anything'}{because}"
-        _claim(seen, wanted, told.not_told(seen, action, reason))
+        self._claim(seen, wanted, told.not_told(seen, action, reason))
 
     def told_after(self, hold: str | timedelta, application: Application | str, action: str) -> None:
         """Wind the clock and assert: nothing is told a second before this time has passed, and once when it has.
@@ -210,18 +222,18 @@ class Board:
         wanted = f"have been told of {action} once, after {hold if isinstance(hold, str) else written(hold)}"
         seen = self._seen(application, action)
         begun, why = told.held(seen, action)
-        _claim(seen, wanted, why or told.told_at(seen, action, begun, after))
+        self._claim(seen, wanted, why or told.told_at(seen, action, begun, after))
         stood = self._control.ask("GET", "clock")["stopped"]
         if self.clock.now() < begun + after - _A_SECOND:
             self.clock.freeze(begun + after - _A_SECOND)
             seen = self._seen(application, action)
-            _claim(seen, wanted, told.told_at(seen, action, begun, after) or told.not_told(seen, action, None))
+            self._claim(seen, wanted, told.told_at(seen, action, begun, after) or told.not_told(seen, action, None))
         if self.clock.now() < begun + after:
             self.clock.freeze(begun + after)
         if not stood:
             self.clock.run()
         seen = self._seen(application, action)
-        _claim(seen, wanted, told.told_once(seen, action) or told.told_at(seen, action, begun, after))
+        self._claim(seen, wanted, told.told_once(seen, action) or told.told_at(seen, action, begun, after))
 
     def _seen(self, application: Application | str, action: str | None) -> Seen:
         if action is not None and action not in DEFAULT:
@@ -229,6 +241,13 @@ class Board:
         now = self.clock.settle()
         mails = None if self.inbox.url is None else self.inbox.received()
         return Seen(self.explain(application), mails, now)
+
+    def _claim(self, seen: Seen, wanted: str, why: str | None) -> None:
+        __tracebackhide__ = True
+        if why is not None:
+            newest = self._control.ask("GET", "journal?limit=100")["entries"]
+            refused = [each for each in newest if not 200 <= each["status"] < 400][:_REFUSED_SHOWN]
+            raise AssertionError(told.failure(seen, wanted, why, refused[::-1]))
 
     def _board(self, method: str, path: str, body: Mapping[str, object]) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self._key}"}
@@ -244,9 +263,3 @@ class Board:
         except OSError as error:
             reason = getattr(error, "reason", error)
             raise SandboxError(f"the board at {self.base_url} does not answer ({reason})") from None
-
-
-def _claim(seen: Seen, wanted: str, why: str | None) -> None:
-    __tracebackhide__ = True
-    if why is not None:
-        raise AssertionError(told.failure(seen, wanted, why))

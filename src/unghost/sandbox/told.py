@@ -114,8 +114,11 @@ def told_at(seen: Seen, action: str, begun: datetime, after: timedelta) -> str |
     return None
 
 
-def failure(seen: Seen, wanted: str, why: str) -> str:
-    """The whole message of a claim that does not hold: what was wanted, what is so, and all that was seen."""
+def failure(seen: Seen, wanted: str, why: str, refused: Sequence[dict[str, Any]] = ()) -> str:
+    """The whole message of a claim that does not hold: what was wanted, what is so, and all that was seen.
+
+    `refused`: the journal's entries of requests that were not answered as their sender hoped, the oldest first.
+    """
     lines = [
         f"{seen.explained['application']} should {wanted}, but {why}.",
         f"Seen by the board at {seen.now:%Y-%m-%d %H:%M:%S} UTC:",
@@ -126,6 +129,9 @@ def failure(seen: Seen, wanted: str, why: str) -> str:
         lines += [f"    {notice['place']}: {notice['sentence']}" for notice in each["notices"]]
     if not seen.explained["consent_now"]:
         lines.append(f"  {seen.explained['customer']} has not ticked “Applicant notifications”")
+    if refused:
+        lines.append("Refused lately, by the journal:")
+        lines += [f"  {each['method']} {each['path']} {each['reason']}" for each in refused]
     return "\n".join(lines)
 
 
