@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import jinja2
 import msgspec
@@ -166,7 +167,9 @@ class Pages:
             levels=STRICTNESSES,
             snapshots=self.control.snapshots.names(),
             wanted=wanted,
-            query=request.url.query,
+            query=urlencode(
+                [(name, value) for name, value in request.query_params.items() if value and name != "part"]
+            ),
             **more,
         )
         return HTMLResponse(
