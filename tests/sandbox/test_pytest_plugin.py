@@ -77,6 +77,15 @@ def test_a_stopped_clock_stays_stopped(unghost_board, unghost_clock):
     unghost_board.told_after("72h", reported(unghost_board, REJECTED), REJECTED)
     assert unghost_clock.now() == unghost_clock.now()
 
+def test_a_rule_of_the_control_server_breaks_a_report(unghost_board, applied):
+    import requests
+    rule = {"when": {}, "what": {"status": 503}, "nth": 1}
+    assert requests.post(unghost_board.control_url + "faults", json=rule, timeout=10).status_code == 201
+    assert unghost_board.report(applied, VIEWED).status == 503
+
+def test_and_is_gone_in_the_next_test(unghost_board, applied):
+    assert unghost_board.report(applied, VIEWED).status == 201
+
 def test_nothing_reported(unghost_board, applied):
     unghost_board.not_told(applied)
     unghost_board.told_once(applied, VIEWED)
