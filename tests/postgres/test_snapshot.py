@@ -70,3 +70,23 @@ async def test_what_cannot_be_put_back_is_one_sentence_and_changes_nothing(
     with pytest.raises(PostgresError, match="the snapshot has the table a_leaf, which the database has not"):
         await put_back(connection, "t", tmp_path / "one")
     assert len(await _rows(connection, "branch")) == 2
+
+
+@pytest.mark.parametrize("rows", [1, 50_000])  # deleted one by one, truncated
+async def test_much_or_little_goes_and_numbers_begin_again_as_they_did(
+    connection: AsyncConnection[Any], tmp_path: Path, rows: int
+) -> None:
+    await connection.execute(
+        "CREATE TABLE t.ticket (number int GENERATED ALWAYS AS IDENTITY (START WITH 700), pad text)"
+    )
+    await take(connection, "t", tmp_path / "one")
+    before = await _rows(connection, "branch")
+    for _ in range(2):
+        await connection.execute(
+            "INSERT INTO t.ticket (pad) SELECT repeat('x', 100) FROM generate_series(1, %s)", (rows,)
+        )
+        await put_back(connection, "t", tmp_path / "one")
+        assert await _rows(connection, "ticket") == []
+        assert await _rows(connection, "branch") == before
+    first = await connection.execute("INSERT INTO t.ticket (pad) VALUES ('') RETURNING number")
+    assert await first.fetchone() == (700,)

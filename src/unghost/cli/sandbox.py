@@ -40,6 +40,9 @@ def sandbox(
     database_url: Annotated[str | None, Parameter(help="Use this PostgreSQL instead of an embedded one.")] = None,
     tls_cert: Annotated[Path | None, Parameter(help="Serve https with this certificate (PEM).")] = None,
     tls_key: Annotated[Path | None, Parameter(help="The certificate's key (PEM).")] = None,
+    lifeline: Annotated[
+        bool, Parameter(help="End when standard input ends, that is: with the program that holds it.", negative="")
+    ] = False,
 ) -> int:
     """Run the board as `demo` does, with a clock to wind, a journal of requests, and faults on command.
 
@@ -47,7 +50,10 @@ def sandbox(
     control page, or by the same address as an API: `curl 127.0.0.1:8401/clock/advance -d '{"by": "72h"}'`.
     """
     from unghost.sandbox.app import Wishes
+    from unghost.sandbox.processes import hold_lifeline
 
+    if lifeline:
+        hold_lifeline(sys.stdin.fileno())
     tls_files(tls_cert, tls_key)
     wishes = Wishes(
         port=port,

@@ -26,6 +26,7 @@ from unghost.sandbox.line import Line
 from unghost.sandbox.parts import FAULTS
 from unghost.sandbox.recorder import Recorder, Strictness
 from unghost.sandbox.snapshots import Snapshots
+from unghost.sandbox.story_calls import HELP, StoryCalls
 from unghost.sandbox.winder import Winder
 
 _GRACE_SECONDS = 2
@@ -54,6 +55,7 @@ async def serve(
         resettable=(journal, faults, strictness),
     )
     pages = Pages(controls, journal, faults, strictness, pool)
+    calls = StoryCalls(settings=settings, pool=pool, clock=clock, inbox=inbox or None)
     gc.collect()
     gc.freeze()
     servers = [
@@ -66,7 +68,7 @@ async def serve(
             http=Line,
             date_header=False,
         ),
-        _server(controls.application(pages.routes(), pages.help()), lifespan="off"),
+        _server(controls.application([*pages.routes(), *calls.routes()], pages.help() + HELP), lifespan="off"),
     ]
     async with pool:
         await asyncio.gather(servers[0].serve(sockets=[board]), servers[1].serve(sockets=[control]))

@@ -5,7 +5,6 @@ Every call takes and gives JSON, and is done when it is answered: whoever was to
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,12 +22,10 @@ from unghost.postgres import PostgresError
 from unghost.sandbox import inbox_call
 from unghost.sandbox.clock_file import ClockFile, WoundBack, said
 from unghost.sandbox.control_call import OnlyFromHere, Wrong, body, refused, wrong
+from unghost.sandbox.duration import BadDuration, duration
 from unghost.sandbox.rules import BadRule
 from unghost.sandbox.snapshots import STORY, NoSuchSnapshot, Snapshots
 from unghost.sandbox.winder import NotReady, Winder
-
-_PARTS = re.compile(r"([0-9]{1,6})(d|h|ms|m|s)")
-_UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds", "ms": "milliseconds"}
 
 HELP = """The sandbox's control server. Bodies are JSON; a refusal is {"status", "message"}.
 
@@ -86,7 +83,7 @@ class Control:
             Route("/snapshots", self._take, methods=["POST"]),
             Route("/help", lambda _: PlainTextResponse(HELP + help)),
         ]
-        kinds = (Wrong, WoundBack, NoSuchSnapshot, BadRule)
+        kinds = (Wrong, WoundBack, BadDuration, NoSuchSnapshot, BadRule)
         handlers: dict[Any, Any] = dict.fromkeys(kinds, wrong)
         handlers[NotReady] = _not_ready
         handlers |= dict.fromkeys((psycopg.OperationalError, PoolTimeout, PostgresError), _no_database)
@@ -143,14 +140,6 @@ class Control:
         wish = await body(request, _Named)
         await self.snapshots.take(wish.name)
         return JSONResponse({"snapshots": self.snapshots.names()}, 201)
-
-
-def duration(given: str) -> timedelta:
-    """Read `72h`, `1h30m`, `500ms`. Raises `Wrong`, also for one that goes back."""
-    if not given.isascii() or not re.fullmatch(rf"({_PARTS.pattern})+", given):
-        back = "goes back, and the clock goes forward only" if given.startswith("-") else "is no time"
-        raise Wrong(f"{given[:40]!r} {back}: give a number with d, h, m, s or ms, such as 72h or 1h30m")
-    return sum((timedelta(**{_UNITS[unit]: int(number)}) for number, unit in _PARTS.findall(given)), timedelta(0))
 
 
 def moment(given: str) -> datetime:
