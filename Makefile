@@ -8,7 +8,7 @@ UPGRADE ?=
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: all setup demo test lint format types imports docs reference bench schema lock clean
+.PHONY: all setup demo sandbox test lint format types imports docs reference bench schema lock clean
 .DEFAULT_GOAL := all
 
 all: setup
@@ -36,6 +36,9 @@ $(STAMP): requirements.lock pyproject.toml
 
 demo: setup
 	@$(BIN)/unghost demo
+
+sandbox: setup
+	@$(BIN)/unghost sandbox
 
 test: setup
 	@echo "== tests"

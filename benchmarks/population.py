@@ -20,6 +20,7 @@ import psycopg
 from procrastinate import App, PsycopgConnector
 
 from benchmarks.reports import FIRST, PER_APPLICANT
+from unghost.jobboard.client_secrets import ClientSecrets
 from unghost.jobboard.store import access
 from unghost.postgres import Embedded, connect, migrate
 from unghost.postgres.embedded import NAME
@@ -101,9 +102,17 @@ async def _fill(url: str, applications: int) -> tuple[int, str]:
                VALUES (%s, 'Harbour & Pine', true, %s)""",
             (ORGANIZATION, now),
         )
-        partner, _, _ = await access.add_application(connection, name="ATS", parent_id=None, organization=None, now=now)
+        secrets = ClientSecrets("the key of the benchmarks, long enough")
+        partner, _, _ = await access.add_application(
+            connection, secrets=secrets, name="ATS", parent_id=None, organization=None, now=now
+        )
         child, _, _ = await access.add_application(
-            connection, name="ATS - Harbour & Pine", parent_id=partner, organization=ORGANIZATION, now=now
+            connection,
+            secrets=secrets,
+            name="ATS - Harbour & Pine",
+            parent_id=partner,
+            organization=ORGANIZATION,
+            now=now,
         )
         token = await access.issue(connection, child, now, _TOKEN_LIFE)
         await connection.execute(

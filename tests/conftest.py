@@ -18,6 +18,7 @@ import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
+from tests import mariadb
 from tests.chromium import MISSING, chromium
 from unghost.postgres import Embedded, migrate, open_pool
 
@@ -136,13 +137,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Nobody shall take a run without a browser for a whole one."""
-    skipped = [r for r in terminalreporter.stats.get("skipped", []) if MISSING in str(r.longrepr)]
-    if skipped:
-        terminalreporter.write_sep("=", "browser tests did NOT run", yellow=True, bold=True)
-        terminalreporter.write_line(
-            f"{len(skipped)} tests need Chromium, which is not installed: apt-get install chromium, then run again."
-        )
+    """Nobody shall take a run without a browser or without MariaDB for a whole one."""
+    for missing, kind in ((MISSING, "browser"), (mariadb.MISSING, "MariaDB")):
+        skipped = [r for r in terminalreporter.stats.get("skipped", []) if missing in str(r.longrepr)]
+        if skipped:
+            terminalreporter.write_sep("=", f"{kind} tests did NOT run", yellow=True, bold=True)
+            terminalreporter.write_line(f"{len(skipped)} tests did not run. {missing}, then run again.")
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 
 from psycopg import AsyncConnection
 
+from unghost.jobboard.client_secrets import ClientSecrets
 from unghost.jobboard.store import access
 
 ORGANIZATION, OTHER_ORGANIZATION = 12345, 67890
+SECRETS = ClientSecrets("a secret key for tests, long enough")
 
 
 @dataclass
@@ -33,7 +35,12 @@ class World:
 
 
 async def make_world(
-    connection: AsyncConnection, now: datetime, *, consent: bool = True, applications: int = 3
+    connection: AsyncConnection,
+    now: datetime,
+    *,
+    consent: bool = True,
+    applications: int = 3,
+    secrets: ClientSecrets = SECRETS,
 ) -> World:
     """One partner with a child application for each of two customers; the first consents if `consent`."""
     for organization, name, ticked in (
@@ -46,13 +53,23 @@ async def make_world(
             (organization, name, ticked, now),
         )
     parent, parent_client_id, parent_secret = await access.add_application(
-        connection, name="Test ATS", parent_id=None, organization=None, now=now
+        connection, secrets=secrets, name="Test ATS", parent_id=None, organization=None, now=now
     )
     child, client_id, secret = await access.add_application(
-        connection, name="Test ATS - Harbour & Pine", parent_id=parent, organization=ORGANIZATION, now=now
+        connection,
+        secrets=secrets,
+        name="Test ATS - Harbour & Pine",
+        parent_id=parent,
+        organization=ORGANIZATION,
+        now=now,
     )
     other_child, other_client_id, other_secret = await access.add_application(
-        connection, name="Test ATS - Quarry Labs", parent_id=parent, organization=OTHER_ORGANIZATION, now=now
+        connection,
+        secrets=secrets,
+        name="Test ATS - Quarry Labs",
+        parent_id=parent,
+        organization=OTHER_ORGANIZATION,
+        now=now,
     )
     applicant = await add_applicant(connection, "Ada Applicant", "ada@applicant.example", now)
     other_applicant = await add_applicant(connection, "Ben Bystander", "ben@bystander.example", now)

@@ -20,7 +20,7 @@ from unghost.cli.frame import REPORT_VARIABLES
 from unghost.jobboard import metrics
 from unghost.jobboard.rules.policy import DEFAULT
 from unghost.jobboard.settings import PREFIX, Settings
-from unghost.jobboard.web import health, openapi_access, openapi_wire
+from unghost.jobboard.web import health, openapi_access, openapi_partners, openapi_wire
 from unghost.jobboard.web.board_api import PREFIX as BOARD_PREFIX
 from unghost.jobboard.web.board_operations import OPERATIONS
 from unghost.jobboard.web.board_refusals import BoardRefusal
@@ -139,15 +139,15 @@ def _refusals() -> str:
 
 ## The wire
 
-How `POST /v2/jobApplicationLifecycleActions` says no. The body is
+How `POST /v2/jobApplicationLifecycleActions` and the other calls of partners say no. The body is
 `{{"status", "serviceErrorCode", "code", "message"}}`; the message is one sentence that names the field, what was got
 and what is wanted. Programs rely on `code`.
 
-*Again* says whether the same call may succeed later. 503 comes with `Retry-After`. Nothing is stored on a refusal.
+*Again* says whether the same call may succeed later. 429 and 503 come with `Retry-After`. Nothing is stored on a
+refusal.
 
 {_table(("Code", "Status", "serviceErrorCode", "Again", "Meaning"), wire)}
-The table is `src/unghost/wire/refusals.py`. `TOO_MANY_CALLS` is in it for the ATS end, which must understand it; this
-release of the job board sets no limit for each caller (see [what is built](../spec.md)).
+The table is `src/unghost/wire/refusals.py`.
 
 ## The board API
 
@@ -192,10 +192,14 @@ the same everywhere: of several addresses take one.
 """
 
 
+def _partners_calls() -> dict[str, Any]:
+    return openapi_wire.paths() | openapi_partners.paths() | openapi_access.paths()
+
+
 def _api() -> str:
     wire = [
         (f"`{verb.upper()} {path}`", item[verb].get("summary", ""))
-        for path, item in (openapi_wire.paths() | openapi_access.paths()).items()
+        for path, item in _partners_calls().items()
         for verb in _VERBS
         if verb in item
     ]
@@ -208,7 +212,8 @@ and refusal stands there. This page is the list.
 ## For partners and operators
 
 {_table(("Call", "What it does"), wire)}
-How to call them: [report from an ATS](../howto/report-from-an-ats.md).
+How to call them: [report from an ATS](../howto/report-from-an-ats.md) and
+[provision customers and post jobs](../howto/provision-customers-and-post-jobs.md).
 
 ## For the job board's own back end
 

@@ -21,7 +21,7 @@ CANDIDATE = text("INSERT INTO candidates (id, name) VALUES (:id, :name)")
 
 
 def candidate(application: ReceivedApplication) -> dict[str, Any]:
-    return {"id": f"C-{application.number}", "name": f"{application.first_name} {application.last_name}"}
+    return {"id": f"C-{application.number}", "name": application.name}
 
 
 def stop_at(application: ReceivedApplication) -> None:

@@ -109,7 +109,7 @@ def test_each_view_shows_it_to_who_may_see_it(config: Path, allowed: bool, wante
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(coverage_page.asgi_app(lambda scope: allowed, config)({"type": "http"}, None, send))  # type: ignore[arg-type]
+    asyncio.run(coverage_page.asgi_app(lambda scope: allowed, config)({"type": "http"}, None, send))
     assert (sent[0]["status"], b"urn:li:organization:67890" in sent[1]["body"]) == (wanted, allowed)
     code = f"""
 from django.conf import settings

@@ -30,16 +30,24 @@ from unghost.ats.activity import UNDOING, Kind, milliseconds, of_kind
 from unghost.ats.store import dispatching, turns
 
 KILLED = "the dispatcher is killed"
-FAULTS = st.lists(
-    st.sampled_from(
-        [None, None, CUT_BEFORE, CUT_AFTER, KILLED, Says(503, {"Retry-After": "20"}), Says(500), Says(429), Says(401)]
-    ),
-    max_size=6,
-)
-WRITES = {"announce": turns, "settle": turns, "keep_token": dispatching, "release": dispatching, "claim": dispatching}
 APPLICATIONS = 2
 #: Rejections and what undoes them most of all: theirs are the moments that matter.
 KINDS = [Kind.REJECTED, Kind.UNREJECTED, Kind.VIEWED, Kind.REJECTED, Kind.UNREJECTED, *Kind]
+FAULTS = st.lists(
+    st.sampled_from(
+        [None, CUT_BEFORE, CUT_AFTER, KILLED, None, Says(503, {"Retry-After": "20"}), Says(500), Says(429), Says(401)]
+    ),
+    max_size=4,
+)
+#: The nth application, what happens to it in one transaction, whether that commits, whether by a fast clock.
+Act = tuple[int, list[Kind], bool, bool]
+ACTS = st.tuples(
+    st.integers(0, APPLICATIONS - 1),
+    st.lists(st.sampled_from(KINDS), min_size=1, max_size=2),
+    st.sampled_from([True, True, True, False]),
+    st.sampled_from([False, False, False, True]),
+)
+WRITES = {"announce": turns, "settle": turns, "keep_token": dispatching, "release": dispatching, "claim": dispatching}
 
 
 class Both:
@@ -107,15 +115,31 @@ class Story(RuleBasedStateMachine):
         values = ", ".join(f"(1, {number}, '{number}')" for number in self.numbers)
         own.database.do(
             f"INSERT INTO unghost_application (customer_id, number, ats_id) VALUES {values}",
-            """UPDATE unghost_customer SET attempt_at = 0, failures = 0, trouble = NULL, access_token = NULL,
-               token_expires_at = NULL""",
+            "UPDATE unghost_customer SET attempt_at = 0, failures = 0, trouble = NULL",
         )
         self.committed: list[truth.Act] = []
         self.fresh: set[tuple[int, int]] = set()  # rejections that no dispatcher had a chance to see
         self.never: set[tuple[int, int]] = set()
 
-    @rule(nth=st.integers(0, APPLICATIONS - 1), kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=2),
-          commits=st.booleans() | st.just(True), fast=st.booleans())  # fmt: skip
+    @rule(
+        acts=st.lists(ACTS, max_size=2),
+        works=st.sampled_from([True, True, False]),
+        faults=FAULTS,
+        lost=st.lists(st.sampled_from(sorted(WRITES)), max_size=2),
+        seconds=st.sampled_from([400, 30, 7, 1, 0]),
+        board_minutes=st.sampled_from([0, 0, 0, 0, 1, 31]),
+    )
+    def chapter(
+        self, acts: list[Act], works: bool, faults: list[Fault], lost: list[str], seconds: int, board_minutes: int
+    ) -> None:
+        """Acts, work, and time that passes, all in one rule: few stories would hold all three otherwise."""
+        for act in acts:
+            self.record(*act)
+        if works:
+            self.work(faults, lost)
+        self.both.own.clock.ahead += timedelta(seconds=seconds)
+        self.both.board.clock.ahead += timedelta(minutes=board_minutes)  # its tokens may expire
+
     def record(self, nth: int, kinds: list[Kind], commits: bool, fast: bool) -> None:
         """Acts on one application in one transaction; `fast`: by a server whose clock is eight minutes ahead."""
         own, number = self.both.own, self.numbers[nth]
@@ -138,7 +162,6 @@ class Story(RuleBasedStateMachine):
                 self.never |= undone
                 self.fresh -= undone
 
-    @rule(faults=FAULTS, lost=st.lists(st.sampled_from(sorted(WRITES)), max_size=2))
     def work(self, faults: list[Fault], lost: list[str]) -> None:
         """A dispatcher works by a way that fails; it may be killed in the middle, COMMITs may lose their answers."""
         self.fresh.clear()
@@ -164,15 +187,6 @@ class Story(RuleBasedStateMachine):
             await asyncio.wait_for(asyncio.shield(task), 60)
         except (asyncio.CancelledError, OperationalError):
             return
-
-    @rule(seconds=st.sampled_from([1, 7, 30, 400]))
-    def time_passes(self, seconds: int) -> None:
-        self.both.own.clock.ahead += timedelta(seconds=seconds)
-
-    @rule(minutes=st.sampled_from([1, 31]))
-    def time_passes_at_the_board(self, minutes: int) -> None:
-        """its tokens may expire"""
-        self.both.board.clock.ahead += timedelta(minutes=minutes)
 
     def teardown(self) -> None:
         if not hasattr(self, "committed"):
@@ -206,6 +220,6 @@ def test_whatever_fails_every_committed_activity_is_on_the_board_once_and_in_ord
         run_state_machine_as_test(
             Told,
             settings=settings(
-                max_examples=12, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+                max_examples=15, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
             ),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 from tests.ats.sending import payload, signed
 from tests.sandbox.running import environment
 from unghost.ats import application, secret, webhook
-from unghost.ats.integrations import wsgi
+from unghost.ats.integrations import asgi, wsgi
 from unghost.ats.store import schema
 
 
@@ -125,6 +126,9 @@ def test_what_no_database_keeps_is_left_out_of_the_names() -> None:
     }
     read = application.read(json.dumps(strange).encode(), "board", 1)
     assert (read.applied_at, read.first_name, read.email, read.phone) == (None, None, None, "030 1")
+    assert read.name == ""
+    of_one_name = application.read(json.dumps(payload(1, first="Cher", last="")).encode(), "board", 1)
+    assert (of_one_name.name, of_one_name.last_name) == ("Cher", None)
 
 
 def test_a_secret_is_itself_or_stands_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +141,7 @@ def test_a_secret_is_itself_or_stands_elsewhere(tmp_path: Path, monkeypatch: pyt
     ]  # fmt: skip
     file.write_text("\n")
     for missing, says in [
-        ("env:NOWHERE", "the variable NOWHERE is empty"),
+        ("env:NOWHERE", "set the variable NOWHERE"),
         (f"file:{file}", "is empty"),
         (f"file:{tmp_path / 'none'}", "No such file"),
         ("", "a stored secret is empty"),
@@ -188,6 +192,26 @@ def test_a_callback_that_gives_no_id_is_told_so(
         assert "on_application gave no id of the ATS's own" in caplog.text
         assert connection.execute("SELECT count(*) FROM unghost_application").fetchone() == (0,)
     connection.close()
+
+
+def test_a_database_that_does_not_answer_makes_the_board_send_again(caplog: pytest.LogCaptureFixture) -> None:
+    def connect() -> Any:
+        raise ConnectionError("refused for zoe@people.example")
+
+    assert _posted(wsgi.webhook_app(connect, lambda application, _: 1), b"{}") == "500 Internal Server Error"
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"{}"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/board/1", "query_string": b"", "headers": []}
+    asyncio.run(asgi.webhook_app(connect, lambda application, _: 1)(scope, receive, send))
+    assert (sent[0]["status"], json.loads(sent[1]["body"])["errorCode"]) == (500, "NOT_STORED")
+    assert "ConnectionError (" in caplog.text
+    assert "zoe@people.example" not in caplog.text
 
 
 def _posted(app: Any, body: bytes) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.conftest import Unghost
 from tests.world import World, make_world
-from unghost.cli.reasons import sentence
+from unghost.jobboard.reasons import sentence
 from unghost.jobboard.rules.plan import Reason, State
 from unghost.jobboard.rules.policy import DEFAULT, Place
 from unghost.jobboard.store.explaining import Action, Notice

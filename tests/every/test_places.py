@@ -8,11 +8,11 @@ import re
 import pytest
 
 from tests.house.sources import ROOT, text
-from unghost.cli.reasons import sentence
 from unghost.clock import SystemClock
 from unghost.jobboard.channels import open_channels
 from unghost.jobboard.links import Links
 from unghost.jobboard.mail import Mails
+from unghost.jobboard.reasons import sentence
 from unghost.jobboard.rules.plan import Reason
 from unghost.jobboard.rules.policy import DEFAULT, Place
 from unghost.jobboard.settings import Settings
@@ -71,7 +71,7 @@ def test_every_reason_is_a_sentence_for_the_operator(reason: Reason) -> None:
     notice = Notice(1, "EMAIL", "withheld", reason, now, None, 0, None, None)
     action = Action(1, "APPLICATION_VIEWED", now, now, None, None, True, [notice])
     said = sentence(action, notice, consent_now=True, now=now)
-    assert " " in said.removeprefix("withheld: "), f"cli/reasons.py has no sentence for {reason}"
+    assert " " in said.removeprefix("withheld: "), f"jobboard/reasons.py has no sentence for {reason}"
 
 
 @pytest.mark.parametrize("reason", Reason)

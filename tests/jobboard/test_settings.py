@@ -26,12 +26,17 @@ def test_without_any_setting_there_is_a_default_for_everything() -> None:
         ("UNGHOST_SMTP_URL", "smtp://localhost:abc", "smtp://host:25"),
         ("UNGHOST_QUEUE_LIMIT", "0", "1 or more"),
         ("UNGHOST_QUEUE_LIMIT", "\u0661", "whole number"),
+        ("UNGHOST_RATE_PER_SECOND", "100001", "100000 at most"),
+        ("UNGHOST_RATE_BURST", "50", "UNGHOST_RATE_PER_SECOND"),
+        ("UNGHOST_DAILY_QUOTA", "0", "1 or more"),
         ("UNGHOST_LEASE", "60", "such as 72h"),
         ("UNGHOST_CONTRACT", "2025", "seed and 2024-05"),
         ("UNGHOST_POLICY_HOLDS", "REJECTED=1h", "APPLICATION_REJECTED"),
         ("UNGHOST_POLICY_HOLDS", "APPLICATION_REJECTED", "ACTION=value"),
         ("UNGHOST_POLICY_PLACES", "RESUME_DOWNLOADED=FAX", "EMAIL, JOB_POSTING, MY_JOBS"),
         ("UNGHOST_POLICY_ENABLED", "APPLICATION_LOST", "APPLICATION_LOST"),
+        ("UNGHOST_WEBHOOK_NETWORKS", "10.0.0.1/8", "such as 10.20.0.0/16"),
+        ("UNGHOST_WEBHOOK_NETWORKS", "10.0.0.0/8,private", "such as 10.20.0.0/16"),
         ("UNGHOST_LOG_FORMAT", "xml", "json or text"),
         ("UNGHOST_SECRET_KEY_FILE", "no-such-file", "cannot be read"),
         ("UNGHOST_BOARD_NAME", "", "empty"),
@@ -47,6 +52,13 @@ def test_an_unusable_setting_is_refused_by_name(variable: str, value: str, says:
 def test_a_secret_can_stand_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("from a file\n")
     assert load({"UNGHOST_SECRET_KEY_FILE": str(tmp_path / "key")}).secret_key == "from a file"
+
+
+def test_networks_of_webhooks_reach_the_processes_that_are_started() -> None:
+    """Spec R28."""
+    settings = load({"UNGHOST_WEBHOOK_NETWORKS": "127.0.0.0/8, ::1/128"})
+    assert [str(network) for network in settings.webhook_networks] == ["127.0.0.0/8", "::1/128"]
+    assert load(settings.environment()) == settings
 
 
 def test_the_policy_carries_the_deployments_own_holds_places_and_kinds() -> None:

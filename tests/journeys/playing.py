@@ -201,12 +201,14 @@ def unghost(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def demo(folder: Path, *options: str, verify: bool | str = True, **settings: str) -> Iterator[Demo]:
+def demo(
+    folder: Path, *options: str, verify: bool | str = True, command: str = "demo", **settings: str
+) -> Iterator[Demo]:
     """A demo that runs until the block ends. `settings`: UNGHOST_… variables."""
     errors = folder / f"errors-{uuid.uuid4().hex[:6]}"
     with errors.open("w") as sink:
         process = subprocess.Popen(
-            [sys.executable, "-m", "unghost", "demo", "--json", "--port", "0", *options],
+            [sys.executable, "-m", "unghost", command, "--json", "--port", "0", *options],
             stdout=subprocess.PIPE,
             stderr=sink,
             text=True,

@@ -27,12 +27,14 @@ def commands() -> App:
     app = App(name="unghost", help=_HELP, version=_version, help_format="markdown", default_parameter=None)
     helps = {
         "demo": "Run everything on this machine: board, dispatcher, inbox, a pretend ATS, and a story to play with.",
+        "sandbox": "The same with a clock to wind, faults on command and a journal of every request.",
         "serve": "Serve the API and the pages.",
         "work": "Run dispatchers, which tell applicants.",
         "migrate": "Bring the database up to date.",
         "partner": "ATS vendors and their child applications.",
         "customer": "Hiring organisations, their consent, holds and admins.",
         "job": "Jobs of customers.",
+        "ats": "The ATS's end: report what recruiters do.",
         "report": "Send one report to any job board, or to LinkedIn.",
         "explain": "Say why an applicant was or wasn't told.",
         "mail": "Look at mails.",

@@ -46,8 +46,17 @@ def demo(
     from unghost.sandbox.app import Wishes
 
     tls_files(tls_cert, tls_key)
+    settings = demo_settings(database_url, smtp)
+    wishes = Wishes(port=port, folder=data_dir and data_dir.expanduser().absolute(), tls_cert=tls_cert, tls_key=tls_key)
+    return asyncio.run(_run(settings, wishes, json))
+
+
+def demo_settings(database_url: str | None, smtp: str | None) -> Settings:
+    """The environment's settings, but only the database and mail server that were asked for on the command line.
+
+    Those that are set in the environment are a real board's: the story goes only where it is told to.
+    """
     settings = Where(database_url=database_url, smtp_url=smtp).settings()
-    # A database or mail server set in the environment is a real board's: the story goes only where it is told to.
     settings = replace(
         settings,
         database_url=settings.database_url if database_url else None,
@@ -55,8 +64,7 @@ def demo(
     )
     if settings.mail_from == "jobs@localhost":
         settings = replace(settings, mail_from=f"{settings.board_name} <jobs@unghost.example>")
-    wishes = Wishes(port=port, folder=data_dir and data_dir.expanduser().absolute(), tls_cert=tls_cert, tls_key=tls_key)
-    return asyncio.run(_run(settings, wishes, json))
+    return settings
 
 
 async def _run(settings: Settings, wishes: Wishes, as_json: bool) -> int:

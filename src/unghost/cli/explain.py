@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json as json_module
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -31,6 +31,7 @@ def explain(
 
     async def work() -> int:
         from unghost.clock import SystemClock
+        from unghost.jobboard.reasons import as_data
         from unghost.jobboard.store import explaining
 
         async with board(where) as connection:
@@ -40,7 +41,7 @@ def explain(
             raise Wrong(f"no application {number}: it was never received here, or its applicant was erased")
         now = SystemClock().now()
         if json:
-            print(json_module.dumps(_data(found, actions, now), indent=2))
+            print(json_module.dumps(as_data(found, actions, now), indent=2))
         else:
             _page(found, actions, now)
         return 0
@@ -53,7 +54,7 @@ def _page(application: Application, actions: Sequence[Action], now: datetime) ->
     from rich.table import Table
     from rich.text import Text
 
-    from unghost.cli.reasons import sentence
+    from unghost.jobboard.reasons import sentence
 
     console = out()
     head = Table.grid(padding=(0, 3))
@@ -106,46 +107,6 @@ def _preferences(application: Application) -> str:
     if not application.status_mails:
         return " (status mails are turned off)"
     return "" if application.viewed_mails else " (mails about views are turned off)"
-
-
-def _data(application: Application, actions: Sequence[Action], now: datetime) -> dict[str, Any]:
-    from unghost.cli.reasons import sentence
-
-    return {
-        "application": f"urn:li:jobApplication:{application.number}",
-        "organization": f"urn:li:organization:{application.organization}",
-        "customer": application.customer,
-        "job": application.job,
-        "submitted_at": application.submitted_at.isoformat(),
-        "consent_now": application.consent_now,
-        "mail_to": application.mail_to,
-        "actions": [
-            {
-                "id": action.id,
-                "action": action.action,
-                "performed_at": action.performed_at.isoformat(),
-                "received_at": action.received_at.isoformat(),
-                "reported_by": action.reported_by,
-                "partner": action.partner,
-                "consent_then": action.consent_then if action.reported_by else None,
-                "notices": [
-                    {
-                        "place": notice.place,
-                        "state": notice.state,
-                        "reason": notice.reason,
-                        "sentence": sentence(action, notice, consent_now=application.consent_now, now=now),
-                        "due_at": notice.due_at.isoformat(),
-                        "told_at": notice.told_at and notice.told_at.isoformat(),
-                        "attempts": notice.attempts,
-                        "next_attempt_at": notice.attempt_at and notice.attempt_at.isoformat(),
-                        "detail": notice.detail,
-                    }
-                    for notice in action.notices
-                ],
-            }
-            for action in actions
-        ],
-    }
 
 
 def _moment(moment: datetime) -> str:

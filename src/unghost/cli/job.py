@@ -75,7 +75,8 @@ def list_(
         for column in ("id", "customer", "external id", "title", "location", "applications", "state"):
             table.add_column(column, justify="right" if column in ("id", "applications") else "left")
         for one in found:
-            state = f"closed {one.closed_at:%Y-%m-%d}" if one.closed_at else "open"
+            state = f"off-site {one.off_site_since:%Y-%m-%d}" if one.off_site_since else "open"
+            state = f"closed {one.closed_at:%Y-%m-%d}" if one.closed_at else state
             customer, count = str(one.organization), str(one.applications)
             table.add_row(str(one.id), customer, one.external_id, one.title, one.location, count, state)
         out().print(table if found else "no jobs yet: add one by `unghost job add`")
@@ -92,12 +93,88 @@ def close(job_id: int, *, where: Where = HERE) -> int:
         from unghost.clock import SystemClock
         from unghost.jobboard.store import administering
 
-        if not 0 < job_id < 2**63:
-            raise Wrong(f"no job {job_id}: `unghost job list` shows all")
         async with board(where) as connection:
-            if not await administering.close_job(connection, job_id, SystemClock().now()):
-                raise Wrong(f"no job {job_id}: `unghost job list` shows all")
+            if not await administering.close_job(connection, _known(job_id), SystemClock().now()):
+                raise _none(job_id)
         out().print(f"job {job_id} is closed")
         return 0
 
     return run(work())
+
+
+@job.command
+def show(job_id: int, *, where: Where = HERE) -> int:
+    """Show where a job's applications are delivered to, and how that stands."""
+
+    async def work() -> int:
+        from unghost.jobboard.store import webhooks
+
+        async with board(where) as connection:
+            found = await webhooks.of_job(connection, _known(job_id))
+        if found is None:
+            raise _none(job_id)
+        said = {"job": f"{found.id}: {found.title} ({found.external_id})"}
+        said["applications"] = "are taken here"
+        if found.off_site_since:
+            elsewhere = found.company_apply_url or "nowhere: the job has no companyApplyUrl"
+            said["applications"] = f"off-site since {found.off_site_since:%Y-%m-%d %H:%M} UTC, at {elsewhere}"
+        if found.url is None:
+            said["webhook"] = "none: applications are delivered nowhere"
+        else:
+            said["webhook"] = f"{found.url} of {found.client_id}"
+            said["challenge"] = f"{found.state}" + (f": {found.detail}" if found.detail else "")
+            if found.challenge_at:
+                said["next challenge"] = f"{found.challenge_at:%Y-%m-%d %H:%M} UTC"
+            said["deliveries"] = f"{found.delivered} delivered, {found.waiting} waiting, {found.failed} failed"
+            if found.last_detail:
+                said["last met"] = found.last_detail
+        for name, value in said.items():
+            out().print(f"{name:<15} {value}", soft_wrap=True)
+        return 0
+
+    return run(work())
+
+
+@job.command(name="on-site")
+def on_site(job_id: int, *, where: Where = HERE) -> int:
+    """Let a job take applications here again, and deliver those anew that could not be delivered."""
+
+    async def work() -> int:
+        from unghost.clock import SystemClock
+        from unghost.jobboard.store import webhooks
+
+        async with board(where) as connection:
+            anew = await webhooks.turn_on_site(connection, _known(job_id), SystemClock().now())
+        if anew is None:
+            raise _none(job_id)
+        out().print(f"job {job_id} is on-site; {anew} application(s) are delivered anew")
+        return 0
+
+    return run(work())
+
+
+@job.command
+def revalidate(job_id: int, *, where: Where = HERE) -> int:
+    """Challenge a job's webhook now, also one that is blocked; `unghost job show` tells how it went."""
+
+    async def work() -> int:
+        from unghost.clock import SystemClock
+        from unghost.jobboard.store import webhooks
+
+        async with board(where) as connection:
+            if not await webhooks.revalidate(connection, _known(job_id), SystemClock().now()):
+                raise Wrong(f"job {job_id} has no webhook, or there is no such job: `unghost job list` shows all")
+        out().print(f"the webhook of job {job_id} is challenged by the next dispatcher")
+        return 0
+
+    return run(work())
+
+
+def _known(job_id: int) -> int:
+    if not 0 < job_id < 2**63:
+        raise _none(job_id)
+    return job_id
+
+
+def _none(job_id: int) -> Wrong:
+    return Wrong(f"no job {job_id}: `unghost job list` shows all")

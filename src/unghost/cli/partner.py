@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
 from unghost.cli import reading
 from unghost.cli.frame import HERE, Where, Wrong, board, out, run
+
+if TYPE_CHECKING:
+    from unghost.jobboard.client_secrets import ClientSecrets
 
 partner = App(name="partner", help="ATS vendors and their child applications.")
 
@@ -52,8 +55,10 @@ def rotate(
         from unghost.jobboard.store import access
 
         async with board(where) as connection:
-            until = SystemClock().now() + lasting
-            secret = await access.rotate_secret(connection, _known(client_id), until)
+            until = (now := SystemClock().now()) + lasting
+            secret = await access.rotate_secret(
+                connection, _known(client_id), secrets=_secrets(where), former_until=until, now=now
+            )
         if secret is None:
             raise Wrong(f"no application {client_id!r} that is not revoked: `unghost partner list` shows them")
         console = out()
@@ -112,11 +117,11 @@ async def _add(name: str, organizations: list[int], origins: tuple[str, ...], wh
 
     made = []
     async with board(where) as connection:
-        now = SystemClock().now()
+        now, secrets = SystemClock().now(), _secrets(where)
         parent = await administering.partner_named(connection, name)
         if parent is None:
             parent, client_id, secret = await access.add_application(
-                connection, name=name, parent_id=None, organization=None, now=now
+                connection, secrets=secrets, name=name, parent_id=None, organization=None, now=now
             )
             made.append((name, client_id, secret))
         elif not organizations:
@@ -129,7 +134,13 @@ async def _add(name: str, organizations: list[int], origins: tuple[str, ...], wh
                 raise Wrong(f"{name} has the child application {standing} for {customers[0].name} already")
             child = f"{name} - {customers[0].name}"
             _, client_id, secret = await access.add_application(
-                connection, name=child, parent_id=parent, organization=organization, now=now, allowed_origins=origins
+                connection,
+                secrets=secrets,
+                name=child,
+                parent_id=parent,
+                organization=organization,
+                now=now,
+                allowed_origins=origins,
             )
             made.append((child, client_id, secret))
     console = out()
@@ -138,6 +149,14 @@ async def _add(name: str, organizations: list[int], origins: tuple[str, ...], wh
         console.print(f"  client_id      {client_id}\n  client_secret  {secret}", soft_wrap=True)
     console.print("Keep the secrets now: only their hash is stored. Reports are sent with a child application's.")
     return 0
+
+
+def _secrets(where: Where) -> ClientSecrets:
+    from unghost.jobboard.client_secrets import ClientSecrets
+    from unghost.jobboard.links import secret_key
+
+    settings = where.settings()
+    return ClientSecrets(secret_key(settings.secret_key, settings.data_dir))
 
 
 def _known(client_id: str) -> str:

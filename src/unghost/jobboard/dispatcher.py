@@ -1,4 +1,4 @@
-"""The process that tells: drains due notices, channel by channel, until it is asked to stop (spec R9, R16).
+"""The process that tells and delivers: drains what is due until it is asked to stop (spec R9, R16, R28).
 
 Any number of them may work on one database, and any may be killed at any time. Must not decide anything itself.
 """
@@ -19,6 +19,9 @@ from unghost.jobboard.rules.policy import Place
 from unghost.jobboard.settings import Settings, SettingsError
 from unghost.jobboard.store.accepting import DUE
 from unghost.jobboard.store.telling import Due
+from unghost.jobboard.store.webhooks import DELIVER
+from unghost.jobboard.webhooks import Webhooks
+from unghost.jobboard.webhooks.outward import Outward
 from unghost.jobboard.wording import load
 from unghost.outbox import Drain, Outcome
 from unghost.postgres.listen import listen
@@ -33,7 +36,8 @@ async def run(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
     """
     if settings.database_url is None:
         raise SettingsError("UNGHOST_DATABASE_URL is not set: a dispatcher needs the database that the board uses")
-    mails = Mails(settings, Links(secret_key(settings.secret_key, settings.data_dir)), load())
+    key = secret_key(settings.secret_key, settings.data_dir)
+    mails = Mails(settings, Links(key), load())
     channels = open_channels(settings, mails)
     if Place.EMAIL not in channels:
         log.warning("mails_wait", remedy="set UNGHOST_SMTP_URL, for instance smtp://localhost:25")
@@ -41,20 +45,27 @@ async def run(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
         (channel, _line(settings, settings.database_url, clock, channel, places))
         for channel, places in _by_channel(channels).items()
     ]
+    outward = Outward(networks=settings.webhook_networks)
+    webhooks = Webhooks(settings, settings.database_url, clock, key, outward)
 
     def ring(_: str = "") -> None:
         for _channel, (_notices, drain) in lines:
             drain.bell.set()
 
-    listener = asyncio.create_task(listen(settings.database_url, {DUE: ring}, ring))
+    def ring_all() -> None:
+        ring()
+        webhooks.ring()
+
+    listener = asyncio.create_task(listen(settings.database_url, {DUE: ring, DELIVER: webhooks.ring}, ring_all))
     log.info("dispatcher_started", places=sorted(place.value for place in channels))
     try:
-        await asyncio.gather(*(drain.run(stop) for _, (_, drain) in lines))
+        await asyncio.gather(*(drain.run(stop) for _, (_, drain) in lines), webhooks.run(stop))
     finally:
         listener.cancel()
         for channel, (notices, _) in lines:
             await channel.close()
             await notices.close()
+        await webhooks.close()
     log.info("dispatcher_stopped")
 
 

@@ -18,6 +18,8 @@ from itsdangerous import BadData, URLSafeSerializer
 
 #: How long a mailed sign-in link works. It may be opened more than once: mail scanners open links too.
 LINK_LIFE = timedelta(minutes=15)
+#: How long the link to a résumé works that an ATS was sent.
+RESUME_LIFE = timedelta(days=30)
 #: How long a browser stays signed in.
 SESSION_LIFE = timedelta(days=30)
 
@@ -33,6 +35,8 @@ class For(StrEnum):
     #: One-click words: each turns one kind of mail off (spec R19).
     VIEWED_MAILS = "viewed-mails"
     STATUS_MAILS = "status-mails"
+    #: The résumé of an application, for the ATS that it was delivered to (spec R28).
+    RESUME = "resume"
 
 
 class BadLink(Exception):
@@ -50,7 +54,10 @@ class Links:
     secret_key: str
 
     def make(self, purpose: For, subject: int, expires: datetime | None) -> str:
-        """A URL-safe word that names `subject` (an applicant's or admin's id) until `expires` (None: for ever)."""
+        """A URL-safe word that names `subject` until `expires` (None: for ever).
+
+        The subject is an applicant's or admin's id, or an application's number.
+        """
         until = 0 if expires is None else int(expires.timestamp())
         return str(_serializer(self.secret_key, purpose).dumps([subject, until]))
 

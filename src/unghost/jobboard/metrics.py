@@ -18,6 +18,9 @@ GROUP_SIZE = Histogram(
 TOLD = Counter("unghost_notices_told", "Notices told by a dispatcher.", ["action", "place"])
 WITHHELD = Counter("unghost_notices_withheld", "Notices withheld when about to be told.", ["action", "place", "reason"])
 ATTEMPTS = Counter("unghost_attempts", "Attempts to tell, by outcome.", ["place", "outcome"])
+DELIVERIES = Counter("unghost_deliveries", "Attempts to deliver an application to a webhook, by outcome.", ["outcome"])
+CHALLENGES = Counter("unghost_challenges", "Challenges of webhooks, by outcome.", ["outcome"])
+OFF_SITE = Counter("unghost_jobs_turned_off_site", "Jobs whose first application could not be delivered.")
 LATENESS = Histogram(
     "unghost_lateness_seconds",
     "From the moment a notice was due to the moment it was told.",

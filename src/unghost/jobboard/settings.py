@@ -11,11 +11,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from unghost.jobboard.rules.allowance import Limits
 from unghost.jobboard.rules.policy import DEFAULT, Place, Policy, policy
+from unghost.jobboard.rules.reach import Network
 
 PREFIX = "UNGHOST_"
 
@@ -54,10 +57,10 @@ def _smtp(value: str) -> str:
     return value
 
 
-def _count(least: int) -> Callable[[str], int]:
+def _count(least: int, most: int = 999_999_999) -> Callable[[str], int]:
     def read(value: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) < least:
-            raise ValueError(f"is {value!r}: give a whole number, {least} or more")
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not least <= int(value) <= most:
+            raise ValueError(f"is {value!r}: give a whole number, {least} or more, and {most} at most")
         return int(value)
 
     return read
@@ -80,6 +83,13 @@ def _contract(value: str) -> str:
 
 def _list(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _networks(value: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(part) for part in _list(value))
+    except ValueError as error:
+        raise ValueError(f"is {value!r}: give networks such as 10.20.0.0/16, by commas ({error})") from None
 
 
 def _holds(value: str) -> Mapping[str, timedelta]:
@@ -149,12 +159,26 @@ class Settings:
     queue_limit: int = _setting(
         _count(1), "Reports that may wait for a commit in one process; beyond it 503 (spec R12).", 8000
     )
+    rate_per_second: int | None = _setting(
+        _count(1, 100_000),
+        "Reports a second of one child application; beyond it 429. Unset: no limit (spec R12).",
+        None,
+    )
+    rate_burst: int | None = _setting(
+        _count(1), "Reports of one child application that may come at once. Unset: one second's.", None
+    )
+    daily_quota: int | None = _setting(
+        _count(1), "Reports of one child application from 00:00 UTC to 24:00; beyond it 429. Unset: no limit.", None
+    )
     mail_connections: int = _setting(_count(1), "Open connections to the mail server per dispatcher.", 8)
     mail_patience: timedelta = _setting(
         duration, "How long a mail that is put off is tried again before it is given up.", timedelta(days=3)
     )
     lease: timedelta = _setting(
         duration, "How long a dispatcher may hold a notice before another takes it.", timedelta(seconds=60)
+    )
+    webhook_networks: tuple[Network, ...] = _setting(
+        _networks, "Networks where ATSs' webhooks may be in spite of being private, e.g. 10.20.0.0/16 (spec R28).", ()
     )
     dkim_domain: str | None = _setting(_text, "Domain that signs mails with DKIM.", None)
     dkim_selector: str = _setting(_text, "Selector of the DKIM key.", "unghost")
@@ -168,6 +192,13 @@ class Settings:
             return policy(places=self.policy_places, holds=self.policy_holds, enabled=frozenset(self.policy_enabled))
         except ValueError as error:
             raise SettingsError(f"{PREFIX}POLICY_…: {error}") from None
+
+    @property
+    def limits(self) -> Limits | None:
+        """What each child application may report; None: as much as it likes (spec R12)."""
+        if self.rate_per_second is None and self.daily_quota is None:
+            return None
+        return Limits(self.rate_per_second, self.rate_burst or self.rate_per_second or 1, self.daily_quota)
 
     def environment(self) -> dict[str, str]:
         """The `UNGHOST_…` variables that give these settings back: what a child process is started with."""
@@ -184,7 +215,7 @@ def _write(value: object) -> str:
     if isinstance(value, Mapping):
         return ",".join(f"{k}={'+'.join(v) if isinstance(v, tuple) else _write(v)}" for k, v in value.items())
     if isinstance(value, tuple):
-        return ",".join(value)
+        return ",".join(str(part) for part in value)
     return str(value)
 
 
@@ -207,6 +238,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
             raise SettingsError(f"{variable} {error}") from None
     settings = Settings(**values)
     settings.policy  # noqa: B018  (an unusable policy is refused at start)
+    if settings.rate_burst is not None and settings.rate_per_second is None:
+        raise SettingsError(f"{PREFIX}RATE_BURST stands alone: give {PREFIX}RATE_PER_SECOND too, or leave it out")
     if settings.log_format not in ("json", "text"):
         raise SettingsError(f"{PREFIX}LOG_FORMAT is {settings.log_format!r}: give json or text")
     return settings

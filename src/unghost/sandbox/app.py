@@ -1,6 +1,6 @@
-"""Composes the demo: database, story, inbox, web processes, dispatcher and the pretend ATS, as one process tree.
+"""Composes the demo and the sandbox: database, story, inbox, web process, dispatcher and the pretend ATS.
 
-Each listens on a loopback port of its own. Must not know what any of them does.
+One process tree, each part on a loopback port of its own. Must not know what any of them does.
 """
 
 from __future__ import annotations
@@ -9,33 +9,34 @@ import asyncio
 import json
 import shutil
 import signal
-import socket
-import ssl
 import tempfile
-import time
-import urllib.request
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from ipaddress import ip_network
 from pathlib import Path
 
 from unghost.clock import Clock
+from unghost.jobboard.client_secrets import ClientSecrets
 from unghost.jobboard.links import For, Links, secret_key
 from unghost.jobboard.settings import Settings
 from unghost.jobboard.store import access
 from unghost.postgres import connect, migrate
+from unghost.sandbox.clock_file import LAST, ClockFile
 from unghost.sandbox.deployment import deployed, keep_private, kept_secret, measured
-from unghost.sandbox.processes import Part, Processes, inherited_environment, listen
+from unghost.sandbox.parts import HOST, Listening, Plan, PortTaken, address, listening, parts
+from unghost.sandbox.processes import Processes, inherited_environment
+from unghost.sandbox.readiness import NeverReady, ready, show_errors
 from unghost.sandbox.seed import Story, seed
+from unghost.sandbox.snapshots import Snapshots
 from unghost.wire import urn
 
-#: How long the links that sign the applicant and the admin in work.
+#: How long the links that sign the applicant and the admin in work, where the clock cannot be wound.
 LOGIN_LIFE = timedelta(days=7)
-#: Where people look first; taken only if it is free and no other port was asked for.
-USUAL_PORT = 8400
-_READY_SECONDS = 60.0
-_HOST = "127.0.0.1"
+#: PostgreSQL leaves the writing to the operating system: what was committed outlives every killed process, and is lost
+#: only if the machine loses power, which is no matter for a sandbox.
+_QUICK = {"fsync": "off", "full_page_writes": "off"}
 _LEASE = timedelta(seconds=10)
 
 
@@ -45,9 +46,14 @@ class DemoFailed(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Wishes:
-    """What the person asked for. `port` None: the usual one if it is free; 0: any. `folder` None: a temporary one."""
+    """What the person asked for. A port None: the usual one if it is free; 0: any. `folder` None: a temporary one.
+
+    `control`: a clock to wind, and a control server (spec R37).
+    """
 
     port: int | None = None
+    control: bool = False
+    control_port: int | None = None
     folder: Path | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -55,7 +61,10 @@ class Wishes:
 
 @dataclass(frozen=True, kw_only=True)
 class Demo:
-    """A running demo: where everything is. `inbox_url` is None when mails go to another server."""
+    """A running demo: where everything is.
+
+    `inbox_url` is None when mails go to another server, `control_url` when the clock cannot be wound.
+    """
 
     base_url: str
     inbox_url: str | None
@@ -68,12 +77,13 @@ class Demo:
     other_applicant_login_url: str
     admin_login_url: str
     data_dir: str
+    control_url: str | None
 
 
 async def run(
     settings: Settings, wishes: Wishes, clock: Clock, announce: Callable[[Demo], None], say: Callable[[str], None]
 ) -> None:
-    """Run the demo until SIGINT or SIGTERM. `announce` is called once, when everything answers.
+    """Run the demo or the sandbox until SIGINT or SIGTERM. `announce` is called once, when everything answers.
 
     `settings` give the policy, and the database and mail server if others than the demo's own are wanted.
     Raises `DemoFailed`, `SettingsError`, `PostgresError` or `OSError` when it cannot be started.
@@ -93,21 +103,11 @@ async def run(
         async with _running(settings, wishes, clock, say) as demo:
             announce(demo)
             await asyncio.Event().wait()
+    except (PortTaken, NeverReady) as error:
+        raise DemoFailed(str(error)) from None
     except asyncio.CancelledError:
         if not stopped.is_set():
             raise
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Listening:
-    board: socket.socket
-    smtp: socket.socket
-    inbox: socket.socket
-    host: socket.socket
-
-    def close(self) -> None:
-        for bound in (self.board, self.smtp, self.inbox, self.host):
-            bound.close()
 
 
 @asynccontextmanager
@@ -119,52 +119,63 @@ async def _running(settings: Settings, wishes: Wishes, clock: Clock, say: Callab
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         logs = folder / "logs"
         logs.mkdir(exist_ok=True, mode=0o700)
-        listening = _listening(wishes.port)
-        stack.callback(listening.close)
+        bound = listening(wishes.port, wishes.control, wishes.control_port)
+        stack.callback(bound.close)
+        clock_file = folder / "clock" if wishes.control else None
+        wound = ClockFile(clock_file, clock) if clock_file else None
+        clock = wound or clock
         own_inbox = settings.smtp_url is None
-        settings = _settled(settings, wishes, folder, listening)
+        settings = _settled(settings, wishes, folder, bound)
         # Blocks, before anything else runs in this loop and after everything has ended.
-        settings = stack.enter_context(deployed(settings))
+        settings = stack.enter_context(deployed(settings, _QUICK if wishes.control else None))
         assert settings.database_url is not None
         migrate(settings.database_url)
-        host_url = _address(listening.host)
+        host_url = address(bound.host)
         story, secrets = await _story(settings, host_url.rstrip("/"), clock, folder)
+        if wound:
+            await Snapshots(settings.database_url, folder, wound).begin()
         _, metrics = stack.enter_context(measured(settings))
         processes = Processes(say)
         stack.push_async_callback(processes.stop)
-        environment = inherited_environment() | settings.environment() | metrics
-        parts = _parts(settings, wishes, listening, environment, story.integrations[0].client_id, own_inbox)
-        watching = asyncio.create_task(_show_errors([part.log for part in parts if part.log], say))
+        plan = Plan(
+            folder=folder,
+            environment=inherited_environment() | settings.environment() | metrics,
+            base_url=settings.base_url,
+            client_id=story.integrations[0].client_id,
+            own_inbox=own_inbox,
+            temporary=wishes.folder is None,
+            tls_cert=wishes.tls_cert,
+            tls_key=wishes.tls_key,
+            clock=clock_file,
+        )
+        first, rest = parts(plan, bound)
+        watching = asyncio.create_task(show_errors([part.log for part in first + rest if part.log], say))
         stack.callback(watching.cancel)
-        for part in parts:
+        for part in first:
             processes.start(part)
-        inbox_url = _address(listening.inbox) if own_inbox else None
+        inbox_url = address(bound.inbox) if own_inbox else None
+        control_url = address(bound.control) if bound.control else None
         for url in (settings.base_url + "/readyz", host_url, inbox_url):
             if url:
-                await _ready(url, logs)
-        yield _demo(settings, story, secrets, clock.now() + LOGIN_LIFE, folder, host_url, inbox_url)
+                await ready(url, logs)
+        for part in rest:
+            processes.start(part)
+        until = LAST if wishes.control else clock.now() + LOGIN_LIFE
+        yield _demo(settings, story, secrets, until, folder, host_url, inbox_url, control_url)
 
 
-def _listening(port: int | None) -> _Listening:
-    try:
-        board = listen(_HOST, USUAL_PORT if port is None else port)
-    except (OSError, OverflowError) as error:
-        if port is not None:
-            raise DemoFailed(f"port {port} cannot be used ({error}): give another, or 0 for any") from None
-        board = listen(_HOST, 0)
-    return _Listening(board=board, smtp=listen(_HOST, 0), inbox=listen(_HOST, 0), host=listen(_HOST, 0))
-
-
-def _settled(settings: Settings, wishes: Wishes, folder: Path, listening: _Listening) -> Settings:
+def _settled(settings: Settings, wishes: Wishes, folder: Path, bound: Listening) -> Settings:
     """The demo's settings: what the person set, and for the rest its own."""
     scheme = "https" if wishes.tls_cert else "http"
     return replace(
         settings,
         data_dir=folder,
-        base_url=f"{scheme}://{_HOST}:{listening.board.getsockname()[1]}",
-        smtp_url=settings.smtp_url or f"smtp://{_HOST}:{listening.smtp.getsockname()[1]}",
+        base_url=f"{scheme}://{HOST}:{bound.board.getsockname()[1]}",
+        smtp_url=settings.smtp_url or f"smtp://{HOST}:{bound.smtp.getsockname()[1]}",
         secret_key=secret_key(settings.secret_key, folder),
         board_keys=settings.board_keys or (kept_secret(folder / "board-key"),),
+        # The demo's ATS is on this machine (spec R28).
+        webhook_networks=settings.webhook_networks or (ip_network("127.0.0.0/8"),),
         # A mail in the hands of a dispatcher that is killed waits no longer than somebody who watches.
         lease=min(settings.lease, _LEASE),
     )
@@ -177,50 +188,18 @@ async def _story(settings: Settings, origin: str, clock: Clock, folder: Path) ->
     secrets: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     async with await connect(settings.database_url, autocommit=True) as connection, connection.transaction():
         now = clock.now()
-        story = await seed(connection, origins=[origin], policy=settings.policy, now=now)
+        derived = ClientSecrets(secret_key(settings.secret_key, folder))
+        story = await seed(connection, secrets=derived, origins=[origin], policy=settings.policy, now=now)
         for integration in story.integrations:
             secret = integration.client_secret or secrets.get(integration.client_id)
-            secret = secret or await access.rotate_secret(connection, integration.client_id, now)
+            secret = secret or await access.rotate_secret(
+                connection, integration.client_id, secrets=derived, former_until=now, now=now
+            )
             if secret is None:
                 raise DemoFailed("the demo's partner was revoked in this database: choose another data directory")
             secrets[integration.client_id] = secret
         keep_private(path, json.dumps(secrets, indent=2) + "\n")
     return story, secrets
-
-
-def _parts(
-    settings: Settings,
-    wishes: Wishes,
-    listening: _Listening,
-    environment: Mapping[str, str],
-    client_id: str,
-    own_inbox: bool,
-) -> list[Part]:
-    folder = settings.data_dir
-
-    def part(name: str, *arguments: str, sockets: tuple[socket.socket, ...] = ()) -> Part:
-        listen = [word for i in range(len(sockets)) for word in ("--listen", f"{{{i}}}")]
-        return Part(
-            name=name,
-            module="unghost.sandbox.child",
-            arguments=(name, "--lifeline", "{lifeline}", *listen, *arguments),
-            environment=environment,
-            sockets=sockets,
-            log=folder / "logs" / f"{name}.log",
-        )
-
-    tls = ["--tls-cert", str(wishes.tls_cert), "--tls-key", str(wishes.tls_key)] if wishes.tls_cert else []
-    parts = [
-        part("web", *tls, sockets=(listening.board,)),
-        part("dispatcher"),
-        part("host", "--board", settings.base_url, "--client-id", client_id, sockets=(listening.host,)),
-    ]
-    if own_inbox:
-        kept = str(folder / "inbox.jsonl")
-        parts.insert(0, part("inbox", "--path", kept, sockets=(listening.smtp, listening.inbox)))
-    if wishes.folder is None:
-        parts.append(part("sweep", "--path", str(folder)))
-    return parts
 
 
 def _demo(
@@ -231,6 +210,7 @@ def _demo(
     folder: Path,
     host_url: str,
     inbox_url: str | None,
+    control_url: str | None,
 ) -> Demo:
     links = Links(settings.secret_key or "")
     mira, jonas = (
@@ -251,44 +231,5 @@ def _demo(
         other_applicant_login_url=jonas,
         admin_login_url=f"{settings.base_url}/admin/sign-in?word={word}",
         data_dir=str(folder),
+        control_url=control_url,
     )
-
-
-def _address(bound: socket.socket) -> str:
-    return f"http://{_HOST}:{bound.getsockname()[1]}/"
-
-
-async def _ready(url: str, logs: Path) -> None:
-    """Wait until this address answers. Raises `DemoFailed` if it does not in time."""
-    deadline = time.monotonic() + _READY_SECONDS
-    while not await asyncio.to_thread(_answers, url):
-        if time.monotonic() > deadline:
-            raise DemoFailed(f"{url} did not answer within {_READY_SECONDS:.0f} seconds: the logs are in {logs}")
-        await asyncio.sleep(0.05)
-
-
-def _answers(url: str) -> bool:
-    unverified = ssl._create_unverified_context()  # noqa: S323  (the demo asks itself)
-    try:
-        with urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=unverified)
-        ).open(url, timeout=2):
-            return True
-    except OSError:
-        return False
-
-
-async def _show_errors(logs: list[Path], say: Callable[[str], None]) -> None:
-    """Say what the children log as errors, as it is written."""
-    read = {log: log.stat().st_size if log.exists() else 0 for log in logs}
-    while True:
-        for log in logs:
-            if not log.exists() or log.stat().st_size <= read[log]:
-                continue
-            with log.open(encoding="utf-8", errors="replace") as file:
-                file.seek(read[log])
-                for line in file:
-                    if "[error" in line or "[critical" in line or line.startswith(("ERROR", "CRITICAL")):
-                        say(f"{log.stem}: {line.strip()}")
-                read[log] = file.tell()
-        await asyncio.sleep(0.5)

@@ -15,7 +15,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from unghost.clock import SystemClock
+from unghost.clock import Clock, SystemClock
+from unghost.sandbox.clock_file import ClockFile
 from unghost.sandbox.processes import hold_lifeline
 
 #: How long open requests may take to end when a web process is stopped.
@@ -25,10 +26,13 @@ GRACE_SECONDS = 5
 def main() -> None:
     """Run the part that the command line names until SIGTERM or until the parent is gone."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("part", choices=("web", "dispatcher", "ats-dispatcher", "inbox", "host", "sweep"))
+    parser.add_argument("part", choices=("web", "board", "dispatcher", "ats-dispatcher", "inbox", "host", "sweep"))
     parser.add_argument("--lifeline", type=int, required=True)
     parser.add_argument("--listen", type=int, action="append", default=[])
     parser.add_argument("--path", type=Path)
+    parser.add_argument("--clock", type=Path, help="the file of the test clock; without it the system's clock is used")
+    parser.add_argument("--faults", type=Path, help="the file of the fault rules, for the inbox")
+    parser.add_argument("--inbox", help="where the inbox's pages are")
     parser.add_argument("--board")
     parser.add_argument("--client-id")
     parser.add_argument("--tls-cert")
@@ -39,14 +43,17 @@ def main() -> None:
         return
     hold_lifeline(given.lifeline)
     sockets = [socket.socket(fileno=descriptor) for descriptor in given.listen]
+    clock = ClockFile(given.clock) if given.clock else SystemClock()
     if given.part == "web":
         _web(sockets, given.tls_cert, given.tls_key)
+    elif given.part == "board":
+        _board(sockets, given)
     elif given.part == "dispatcher":
-        _dispatcher()
+        _dispatcher(clock)
     elif given.part == "ats-dispatcher":
-        _ats_dispatcher()
+        _ats_dispatcher(clock)
     elif given.part == "inbox":
-        _inbox(sockets, given.path)
+        _inbox(sockets, given.path, clock, given.faults)
     else:
         _host(sockets, given.board, given.client_id)
 
@@ -68,13 +75,21 @@ def _web(sockets: list[socket.socket], tls_cert: str | None, tls_key: str | None
     uvicorn.Server(config).run(sockets=sockets)
 
 
-def _dispatcher() -> None:
+def _board(sockets: list[socket.socket], given: argparse.Namespace) -> None:
+    from unghost.sandbox import board
+
+    clock = ClockFile(given.clock)
+    with asyncio.Runner(loop_factory=_loop()) as runner:
+        runner.run(board.serve(sockets[0], sockets[1], clock, given.inbox, given.tls_cert, given.tls_key))
+
+
+def _dispatcher(clock: Clock) -> None:
     from unghost.jobboard import dispatcher, logs, settings
 
     async def work() -> None:
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-        await dispatcher.run(own, SystemClock(), stop)
+        await dispatcher.run(own, clock, stop)
 
     own = settings.load()
     logs.configure(own.log_format)
@@ -82,7 +97,7 @@ def _dispatcher() -> None:
         runner.run(work())
 
 
-def _ats_dispatcher() -> None:
+def _ats_dispatcher(clock: Clock) -> None:
     import logging
 
     from unghost.ats import dispatcher, settings
@@ -90,7 +105,7 @@ def _ats_dispatcher() -> None:
     async def work() -> None:
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-        await dispatcher.run(own, SystemClock(), stop)
+        await dispatcher.run(own, clock, stop)
 
     own = settings.load()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -98,11 +113,12 @@ def _ats_dispatcher() -> None:
         runner.run(work())
 
 
-def _inbox(sockets: list[socket.socket], path: Path) -> None:
+def _inbox(sockets: list[socket.socket], path: Path, clock: Clock, faults: Path | None) -> None:
     from unghost.sandbox import inbox
+    from unghost.sandbox.mail_faults import MailFaults
 
     with asyncio.Runner(loop_factory=_loop()) as runner:
-        runner.run(inbox.serve(sockets[0], sockets[1], path, SystemClock()))
+        runner.run(inbox.serve(sockets[0], sockets[1], path, clock, MailFaults(faults) if faults else None))
 
 
 def _host(sockets: list[socket.socket], board: str, client_id: str) -> None:

@@ -9,7 +9,7 @@ import os
 import secrets
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,15 +22,16 @@ _LOOK_SECONDS = 0.5
 
 
 @contextmanager
-def deployed(settings: Settings) -> Iterator[Settings]:
+def deployed(settings: Settings, options: Mapping[str, str] | None = None) -> Iterator[Settings]:
     """The settings with a database URL; an embedded server that was started here is stopped at the end.
 
+    `options` are PostgreSQL's own, for an embedded server.
     Raises `PostgresError` if the embedded server cannot run.
     """
     if settings.database_url is not None:
         yield settings
         return
-    server = Embedded(settings.data_dir)
+    server = Embedded(settings.data_dir, options=options)
     ended = threading.Event()
     keeper = threading.Thread(target=_keep, args=(server, ended), name="unghost-keeper", daemon=True)
     try:

@@ -1,7 +1,7 @@
 """The demo's inbox: takes mails by SMTP on a real socket and shows them as a person would read them.
-
 `GET /` answers JSON to `Accept: application/json`: a list, newest first, of `{"to", "subject", "text", "html",
 "headers" (name -> value), "received_at", "copies"}`; `?to=ADDRESS` gives one recipient's only, `?limit=N` the newest.
+`DELETE /` forgets them all.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from unghost.clock import Clock
+from unghost.sandbox.mail_faults import FaultyInbox, MailFaults
 from unghost.sandbox.mailbox import Mail, Mailbox
 
 _HERE = Path(__file__).parent
@@ -91,7 +92,8 @@ class Inbox:
     def application(self) -> Starlette:
         """The pages, as an ASGI application."""
         routes: list[BaseRoute] = [
-            Route("/", self._list),
+            Route("/", self._list, methods=["GET"]),
+            Route("/", self._empty, methods=["DELETE"]),
             Route("/messages/{number:int}", self._message),
             Route("/messages/{number:int}/html", self._html),
             Route("/messages/{number:int}/raw", self._raw),
@@ -108,6 +110,14 @@ class Inbox:
             return JSONResponse([mail.as_json() for mail in islice(self.mailbox.newest_first(to), most)])
         part = "list.html" if request.query_params.get("part") == "list" else "inbox.html"
         return self._page(part, to, None)
+
+    async def _empty(self, request: Request) -> Response:
+        if request.headers.get("origin"):
+            return Response("only programs may empty the inbox", 403)
+        self.mailbox.empty()
+        for watcher in self._watchers:
+            watcher.set()
+        return Response(status_code=204)
 
     async def _message(self, request: Request) -> Response:
         mail = self.mailbox.mail(request.path_params["number"])
@@ -160,16 +170,19 @@ class Inbox:
         )
 
 
-async def serve(smtp: socket.socket, http: socket.socket, path: Path, clock: Clock) -> None:
+async def serve(
+    smtp: socket.socket, http: socket.socket, path: Path, clock: Clock, faults: MailFaults | None = None
+) -> None:
     """Run the inbox on two listening sockets until SIGTERM, keeping its mails in `path`."""
     import uvicorn
 
     inbox = Inbox(Mailbox(path), clock)
     inbox.mailbox.open()
     loop = asyncio.get_running_loop()
+    handler = inbox if faults is None else FaultyInbox(inbox, faults)
 
     def receiver() -> Receiver:
-        return Receiver(inbox, loop=loop, hostname="inbox.demo", ident="unghost inbox", enable_SMTPUTF8=True)
+        return Receiver(handler, loop=loop, hostname="inbox.demo", ident="unghost inbox", enable_SMTPUTF8=True)
 
     receiving = await loop.create_server(receiver, sock=smtp)
     server = uvicorn.Server(

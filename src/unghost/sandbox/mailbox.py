@@ -128,6 +128,12 @@ class Mailbox:
             self._file.flush()
         return self._keep(to, raw, now)
 
+    def empty(self) -> None:
+        """Forget every mail, in the file too; numbers go on."""
+        self._mails.clear()
+        if self._file is not None:
+            self._file.truncate(0)
+
     def newest_first(self, to: str | None = None) -> Iterator[Mail]:
         """The mails, of one recipient if `to` is given."""
         return (mail for mail in reversed(self._mails.values()) if to is None or mail.to == to)

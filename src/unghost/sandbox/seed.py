@@ -13,6 +13,7 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
+from unghost.jobboard.client_secrets import ClientSecrets
 from unghost.jobboard.rules.policy import Policy
 from unghost.jobboard.store import access, administering, board, consent
 from unghost.jobboard.store.registering import register_application
@@ -117,11 +118,18 @@ class Story:
     admins: Sequence[int]
 
 
-async def seed(connection: AsyncConnection[Any], *, origins: Sequence[str], policy: Policy, now: datetime) -> Story:
+async def seed(
+    connection: AsyncConnection[Any],
+    *,
+    secrets: ClientSecrets,
+    origins: Sequence[str],
+    policy: Policy,
+    now: datetime,
+) -> Story:
     """Put the story into the database, in the caller's transaction. `origins`: where the consent widget is embedded."""
     admins = [await _customer(connection, customer, now) for customer in (_PINE, _ALDER)]
     jobs = {job.external_id: await _job(connection, job, now) for job in _JOBS}
-    integrations = await _integrations(connection, origins, now)
+    integrations = await _integrations(connection, secrets, origins, now)
     mira = await _applicant(connection, _MIRA, now)
     example = await register_application(
         connection,
@@ -174,11 +182,13 @@ async def _job(connection: AsyncConnection[Any], job: _Job, now: datetime) -> in
     return stored.id
 
 
-async def _integrations(connection: AsyncConnection[Any], origins: Sequence[str], now: datetime) -> list[Integration]:
+async def _integrations(
+    connection: AsyncConnection[Any], secrets: ClientSecrets, origins: Sequence[str], now: datetime
+) -> list[Integration]:
     partner = await administering.partner_named(connection, PARTNER)
     if partner is None:
         partner, _, _ = await access.add_application(
-            connection, name=PARTNER, parent_id=None, organization=None, now=now
+            connection, secrets=secrets, name=PARTNER, parent_id=None, organization=None, now=now
         )
     integrations = []
     for customer in (_PINE, _ALDER):
@@ -187,6 +197,7 @@ async def _integrations(connection: AsyncConnection[Any], origins: Sequence[str]
         if client_id is None:
             _, client_id, secret = await access.add_application(
                 connection,
+                secrets=secrets,
                 name=f"{PARTNER} - {customer.name}",
                 parent_id=partner,
                 organization=customer.organization,

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from msgspec import Struct
 
 from unghost.wire import urn
-from unghost.wire.refusals import Refusal, Refused, shown
+from unghost.wire.refusals import Refusal, Refused, kind, shown
 
 #: A report may be this far ahead of the board's clock, and this far before the application (spec R6).
 AHEAD, BEFORE = timedelta(minutes=5), timedelta(hours=24)
@@ -36,7 +36,7 @@ def read(element: object, now: datetime, actions: Collection[str], *, demand_con
     if not isinstance(element, dict):
         return Refused(
             Refusal.MALFORMED_BODY,
-            f"a report is {_kind(element)}; want a JSON object with jobApplicationId, action and performedAt",
+            f"a report is {kind(element)}; want a JSON object with jobApplicationId, action and performedAt",
         )
     application = _application(element)
     if isinstance(application, Refused):
@@ -45,7 +45,7 @@ def read(element: object, now: datetime, actions: Collection[str], *, demand_con
     if action is None:
         return Refused(Refusal.MISSING_FIELD, f"action is missing; want one of {', '.join(actions)}")
     if not isinstance(action, str):
-        return Refused(Refusal.WRONG_TYPE, f"action is {_kind(action)}; want a string, one of {', '.join(actions)}")
+        return Refused(Refusal.WRONG_TYPE, f"action is {kind(action)}; want a string, one of {', '.join(actions)}")
     if action not in actions:
         return Refused(Refusal.UNKNOWN_ACTION, f"action is {shown(action)}; want one of {', '.join(actions)}")
     performed_at = _performed_at(element, now)
@@ -84,7 +84,7 @@ def _application(element: dict[str, object]) -> int | Refused:
     if given is None:
         return Refused(Refusal.MISSING_FIELD, f"jobApplicationId is missing; want {wanted}")
     if not isinstance(given, str):
-        return Refused(Refusal.WRONG_TYPE, f"jobApplicationId is {_kind(given)}; want {wanted}")
+        return Refused(Refusal.WRONG_TYPE, f"jobApplicationId is {kind(given)}; want {wanted}")
     try:
         if given.startswith("urn:"):
             return urn.read(urn.JOB_APPLICATION, given)
@@ -99,7 +99,7 @@ def _organization(element: dict[str, object], demand: bool) -> int | Refused | N
     if given is None:
         return Refused(Refusal.MISSING_FIELD, f"integrationContext is missing; want {wanted}") if demand else None
     if not isinstance(given, str):
-        return Refused(Refusal.WRONG_TYPE, f"integrationContext is {_kind(given)}; want {wanted}")
+        return Refused(Refusal.WRONG_TYPE, f"integrationContext is {kind(given)}; want {wanted}")
     try:
         return urn.read(urn.ORGANIZATION, given)
     except ValueError as error:
@@ -114,7 +114,7 @@ def _performed_at(element: dict[str, object], now: datetime) -> datetime | Refus
     if isinstance(given, str) and given.isascii() and given.isdigit() and len(given) <= 19:
         given = int(given)  # Rest.li reads a string of digits as the number (spec R1)
     if isinstance(given, bool) or not isinstance(given, int):
-        got = shown(given) if isinstance(given, str | float) else _kind(given)
+        got = shown(given) if isinstance(given, str | float) else kind(given)
         return Refused(Refusal.WRONG_TYPE, f"performedAt is {got}; {wanted}")
     if given <= 0:
         return Refused(Refusal.BAD_TIME, f"performedAt is {shown(given)}; {wanted}, above 0")
@@ -134,8 +134,3 @@ def _performed_at(element: dict[str, object], now: datetime) -> datetime | Refus
             f"performedAt is {given}, more than 5 minutes ahead of the board's clock ({milliseconds(now)}); {wanted}",
         )
     return at
-
-
-def _kind(value: object) -> str:
-    kinds = {dict: "an object", list: "an array", str: "a string", bool: "true or false", type(None): "null"}
-    return kinds.get(type(value), "a number")

@@ -55,6 +55,15 @@ def method(given: str | None) -> str | Refused:
     )
 
 
+def one_of(given: str | None, methods: tuple[str, ...]) -> str | Refused:
+    """The Rest.li method of a request: one of these, in any case; absent means the first."""
+    name = (given or methods[0]).strip().upper()
+    if name in methods:
+        return name
+    known = " or ".join(each.lower() for each in methods)
+    return Refused(Refusal.WRONG_METHOD, f"X-RestLi-Method is {shown(given)}; this resource takes {known}")
+
+
 def error_header(protocol: str) -> str:
     """The header that marks an error response in this protocol version."""
     return "X-RestLi-Error-Response" if protocol == _V2 else "X-LinkedIn-Error-Response"

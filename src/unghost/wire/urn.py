@@ -8,6 +8,7 @@ from __future__ import annotations
 JOB_APPLICATION = "jobApplication"
 ORGANIZATION = "organization"
 DEVELOPER_APPLICATION = "developerApplication"
+PERSON = "person"
 
 #: The largest number a URN may carry: ids are 64-bit (Rest.li `long`).
 LARGEST = 2**63 - 1

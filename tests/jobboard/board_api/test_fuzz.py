@@ -14,12 +14,32 @@ from tests.jobboard.board_server import KEY, Board
 from unghost.jobboard.store.access import hashed
 
 SEED = 20261123
-ROUNDS = 4000
+ROUNDS = 5000
 
 REPORT = (
     b'{"jobApplicationId":"urn:li:jobApplication:12345678","action":"APPLICATION_VIEWED",'
     b'"performedAt":1604600000017,"integrationContext":"urn:li:organization:12345"}'
 )
+CHILD = (
+    b'{"uniqueForeignId":"c-1","name":"Test ATS - N","description":"d","oauth2AuthorizedCallbackUrls":["https://a.example"],'
+    b'"validJsSdkDomains":["http://localhost:5000"]}'
+)
+IDS = (
+    "ids[0].integrationContext=urn:li:organization:12345&ids[0].integrationType=APPLY_CONNECT&ids[0].tenantType=JOBS"
+    "&ids[0].dataProvider=ATS"
+)
+NAMES = (
+    b'{"entities":{"integrationContext=urn:li:organization:12345&integrationType=APPLY_CONNECT&tenantType=JOBS'
+    b'&dataProvider=ATS":{"patch":{"$set":{"integrationName":"N"}}}}}'
+)
+JOB = (
+    b'{"elements":[{"externalJobPostingId":"j-1","jobPostingOperationType":"UPDATE","title":"T","description":"<p>d</p>",'
+    b'"listedAt":1604600000017,"location":"Kiel","companyApplyUrl":"https://a.example/7",'
+    b'"integrationContext":"urn:li:organization:12345","onsiteApplyConfiguration":'
+    b'{"jobApplicationWebhookUrl":"https://a.example/in"}},{"externalJobPostingId":"j-2","title":"T"}]}'
+)
+#: What only the partner's own token may ask.
+OF_PARTNERS = ("/v2/provisionedApplications", "/v2/atsIntegrations")
 TARGETS = [
     ("POST", "/v2/jobApplicationLifecycleActions", REPORT),
     ("POST", "/rest/jobApplicationLifecycleActions/", b'{"elements":[' + REPORT + b"]}"),
@@ -31,6 +51,15 @@ TARGETS = [
     ("PUT", "/board/v1/applicants/m-1", b'{"email":"m@example.com","name":"M","language":"de","timeZone":"UTC"}'),
     ("POST", "/board/v1/applications", b'{"job":{"organization":"12345","externalId":"j-1"},"applicant":"m-1"}'),
     ("GET", "/board/v1/applications/12345678", b""),
+    ("POST", "/v2/provisionedApplications/", CHILD),
+    ("GET", "/v2/provisionedApplications?q=credentialsByUniqueForeignId&uniqueForeignId=c-1", b""),
+    ("POST", "/v2/provisionedApplications/urn:li:developerApplication:2", b'{"patch":{"$set":' + CHILD + b"}}"),
+    ("POST", f"/v2/atsIntegrations?{IDS}", NAMES),
+    ("GET", f"/v2/atsIntegrations?{IDS}", b""),
+    ("GET", "/v2/atsIntegrations?ids=List((integrationContext:urn%3Ali%3Aorganization%3A12345,tenantType:JOBS))", b""),
+    ("POST", "/rest/simpleJobPostings", JOB),
+    ("GET", "/rest/simpleJobPostingTasks?ids=urn:li:simpleJobPostingTask:3fa85f64-5717-4562-b3fc-2c963f66afa6", b""),
+    ("GET", "/v2/jobPostingStatus?ids=List(urn%3Ali%3AjobPosting%3A1001,x)", b""),
     ("POST", "/board/v1/suppressions", b'{"email":"m@example.com","reason":"complaint"}'),
 ]
 #: What breaks readers of text: NULs, surrogates, numbers beyond every type, deep nesting, other encodings.
@@ -81,8 +110,10 @@ def token(board: Board, database_url: str) -> str:
                     (name, client_id, secret_hash, created_at, parent_id, organization)
                 SELECT 'c', 'c', sha256('s'), now(), id, 12345 FROM parent RETURNING id
             )
-            INSERT INTO jobboard.access_token SELECT %s, id, now(), now() + interval '1 day' FROM child""",
-            (hashed("token"),),
+            INSERT INTO jobboard.access_token
+                SELECT %s, id, now(), now() + interval '1 day' FROM child
+                UNION ALL SELECT %s, id, now(), now() + interval '1 day' FROM parent""",
+            (hashed("token"), hashed("partner")),
         )
     return "token"
 
@@ -106,7 +137,8 @@ def _body(dice: random.Random, body: bytes) -> bytes:
 
 
 def _authorization(dice: random.Random, token: str, path: str) -> list[bytes]:
-    right = [f"Bearer {KEY}".encode() if path.startswith("/board/") else f"bearer   {token}".encode()] * 20
+    own = "partner" if path.startswith(OF_PARTNERS) else token
+    right = [f"Bearer {KEY}".encode() if path.startswith("/board/") else f"bearer   {own}".encode()] * 20
     wrong = (
         b"",
         b"Bearer",
@@ -137,6 +169,8 @@ def _requests(token: str) -> Iterator[bytes]:
         headers = _authorization(dice, token, path) + [
             header.encode("latin-1") for header in dice.sample(HEADERS, dice.randrange(4))
         ]
+        if "simpleJobPostings" in path and dice.random() < 0.8:
+            headers = [b"X-RestLi-Method: batch_create", *(h for h in headers if not h.startswith(b"X-RestLi-Method"))]
         length = len(body) if dice.random() < 0.95 else dice.choice((0, len(body) // 2))
         head = [b"%s %s HTTP/1.1" % (method.encode(), target), b"Host: board", b"Connection: close"]
         yield b"\r\n".join([*head, *headers, b"Content-Length: %d" % length, b"", body[:length]])
@@ -175,7 +209,7 @@ def test_no_malformed_request_causes_a_500_or_an_answer_of_another_shape(
             status = _checked(sent, board.raw(sent))
             statuses[status] = statuses.get(status, 0) + 1
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
-    assert {200, 201, 204, 400, 401, 404, 405, 413} <= set(statuses), statuses
+    assert {200, 201, 204, 400, 401, 404, 405, 409, 413} <= set(statuses), statuses
     assert statuses.get(None, 0) < ROUNDS / 10, statuses
     assert board.ask("GET", "/readyz").status == 200
 

@@ -22,6 +22,7 @@ import uvicorn
 from aiosmtpd.controller import Controller
 from starlette.types import ASGIApp
 
+from tests.world import SECRETS
 from unghost.jobboard.links import LINK_LIFE, For, Links
 from unghost.jobboard.settings import Settings
 from unghost.jobboard.store import access
@@ -157,10 +158,11 @@ async def fill(stand: Stand, now: datetime) -> None:
                 (organization, email, now),
             )
         partner, stand.partner_client_id, _ = await access.add_application(
-            connection, name="Tern Software", parent_id=None, organization=None, now=now
+            connection, secrets=SECRETS, name="Tern Software", parent_id=None, organization=None, now=now
         )
         _, stand.client_id, _ = await access.add_application(
             connection,
+            secrets=SECRETS,
             name="Tern for Harbour & Pine",
             parent_id=partner,
             organization=HARBOUR,
@@ -169,6 +171,7 @@ async def fill(stand: Stand, now: datetime) -> None:
         )
         _, stand.free_client_id, _ = await access.add_application(
             connection,
+            secrets=SECRETS,
             name="Tern, new customer",
             parent_id=partner,
             organization=None,

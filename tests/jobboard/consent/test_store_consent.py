@@ -10,7 +10,7 @@ import pytest
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from tests.world import ORGANIZATION, OTHER_ORGANIZATION, World, make_world
+from tests.world import ORGANIZATION, OTHER_ORGANIZATION, SECRETS, World, make_world
 from unghost.jobboard.store import access
 from unghost.jobboard.store import consent as store
 
@@ -103,7 +103,12 @@ async def test_an_integration_gets_its_customer_once(pool: AsyncConnectionPool) 
     world = await _world(pool)
     async with pool.connection() as connection:
         free, client_id, _ = await access.add_application(
-            connection, name="Free", parent_id=await _parent(connection, world), organization=None, now=NOW
+            connection,
+            secrets=SECRETS,
+            name="Free",
+            parent_id=await _parent(connection, world),
+            organization=None,
+            now=NOW,
         )
         await connection.execute(
             "INSERT INTO jobboard.customer (organization, name, created_at) VALUES (7, 'Seven', %s), (8, 'Eight', %s)",
@@ -120,7 +125,12 @@ async def test_a_customer_has_one_integration_of_each_partner(pool: AsyncConnect
     world = await _world(pool)
     async with pool.connection() as connection:
         free, client_id, _ = await access.add_application(
-            connection, name="Free", parent_id=await _parent(connection, world), organization=None, now=NOW
+            connection,
+            secrets=SECRETS,
+            name="Free",
+            parent_id=await _parent(connection, world),
+            organization=None,
+            now=NOW,
         )
         assert not await store.bind_integration(connection, oauth_application_id=free, organization=OTHER_ORGANIZATION)
         found = await store.find_integration(connection, client_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any
 
@@ -11,6 +11,7 @@ from unghost.ats import receive, webhook
 from unghost.ats.receive import Delivery, OnApplication
 from unghost.ats.webhook import Answer
 from unghost.clock import Clock, SystemClock
+from unghost.wire.webhook import SIGNATURE
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -22,7 +23,7 @@ def webhook_app(
     on_application: OnApplication,
     *,
     clock: Clock | None = None,
-) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+) -> Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]:
     """The application to mount; the path below it ends with /{destination}/{organization}.
 
     `connect` opens a connection for one delivery, as a context manager. Is it an async one, such as
@@ -65,7 +66,7 @@ def _at_once(
 
 
 def _delivery(scope: Scope, body: bytes) -> Delivery:
-    signatures = [value for name, value in scope["headers"] if name == webhook.SIGNATURE.lower().encode()]
+    signatures = [value for name, value in scope["headers"] if name == SIGNATURE.lower().encode()]
     return Delivery(
         method=scope["method"],
         path=scope["path"],

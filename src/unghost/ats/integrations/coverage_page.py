@@ -5,7 +5,7 @@ It names applications by numbers and ids, never a person; even so, each view ask
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, MutableMapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from html import escape
@@ -211,7 +211,7 @@ def wsgi_app(allow: Callable[[WSGIEnvironment], bool], config: Path | None = Non
 
 def asgi_app(
     allow: Callable[[MutableMapping[str, Any]], bool], config: Path | None = None
-) -> Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]:
+) -> Callable[[MutableMapping[str, Any], Any, Any], Coroutine[Any, Any, None]]:
     """The page as an ASGI application; `allow` is given the scope."""
     import asyncio
 

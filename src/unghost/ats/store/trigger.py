@@ -136,8 +136,8 @@ def _words(writing: _Writing, column: Column, stages: Stages) -> _Words:
     names = tuple(writing.name(_trigger(column, kind)) for kind in ("insert", "left", "update"))
     return _Words(
         table=".".join(map(writing.name, column.table.split("."))),
-        changed_from=old,
-        changed_to=new,
+        changed_from=writing.same(old),
+        changed_to=writing.same(new),
         entered=f"{entered} {order}",
         left=left if rejections else None,
         triggers=(names[0], names[1], names[2]),

@@ -1,19 +1,22 @@
 """OAuth applications and access tokens: secrets and tokens are kept as SHA-256 only (spec R11).
 
-They are random and long, so a fast hash is enough: a slow one would only invite exhaustion.
+They are long and cannot be guessed, so a fast hash is enough: a slow one would only invite exhaustion.
 """
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from hmac import compare_digest
+from secrets import token_hex, token_urlsafe
 
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from unghost.jobboard.client_secrets import ClientSecrets, new_nonce
 from unghost.jobboard.store.accepting import ACCESS, notify
+from unghost.jobboard.store.webhooks import challenge_again
 
 
 def hashed(secret: str) -> bytes:
@@ -21,9 +24,9 @@ def hashed(secret: str) -> bytes:
     return sha256(secret.encode()).digest()
 
 
-def new_secret() -> str:
-    """A fresh random token or secret, 256 bits, safe in headers, forms and URLs."""
-    return secrets.token_urlsafe(32)
+def new_token() -> str:
+    """A fresh random token, 256 bits, safe in headers, forms and URLs."""
+    return token_urlsafe(32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,10 @@ class OAuthApplication:
     def knows(self, secret: str, now: datetime) -> bool:
         """Is this its client secret, or the former one while that still works?"""
         given = hashed(secret)
-        if secrets.compare_digest(given, self.secret_hash):
+        if compare_digest(given, self.secret_hash):
             return True
         former, until = self.former_secret_hash, self.former_secret_until
-        return former is not None and until is not None and now < until and secrets.compare_digest(given, former)
+        return former is not None and until is not None and now < until and compare_digest(given, former)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ async def by_client_id(connection: AsyncConnection, client_id: str) -> OAuthAppl
 
 async def issue(connection: AsyncConnection, oauth_application: int, now: datetime, life: timedelta) -> str:
     """A new access token for an application. It is in nobody's hands but the caller's: only its hash is stored."""
-    token = new_secret()
+    token = new_token()
     await connection.execute(
         """INSERT INTO jobboard.access_token (hash, oauth_application_id, issued_at, expires_at)
            VALUES (%s, %s, %s, %s)""",
@@ -120,6 +123,7 @@ async def drop_old_tokens(connection: AsyncConnection, before: datetime) -> None
 async def add_application(
     connection: AsyncConnection,
     *,
+    secrets: ClientSecrets,
     name: str,
     parent_id: int | None,
     organization: int | None,
@@ -128,28 +132,41 @@ async def add_application(
     unique_foreign_id: str | None = None,
 ) -> tuple[int, str, str]:
     """A new partner or child application: its id, client id and client secret (shown this once)."""
-    client_id, secret = secrets.token_hex(8), new_secret()
+    client_id, nonce = token_hex(8), new_nonce()
+    secret = secrets.derive(client_id, nonce)
     cursor = await connection.execute(
         """INSERT INTO jobboard.oauth_application
-               (parent_id, organization, unique_foreign_id, name, client_id, secret_hash, allowed_origins, created_at)
-           VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING id""",
-        (parent_id, organization, unique_foreign_id, name, client_id, hashed(secret), list(allowed_origins), now),
+               (parent_id, organization, unique_foreign_id, name, client_id, secret_hash, secret_nonce,
+                allowed_origins, created_at)
+           VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id""",
+        (parent_id, organization, unique_foreign_id, name, client_id, hashed(secret), nonce, [*allowed_origins], now),
     )
     row = await cursor.fetchone()
     assert row is not None
     return row[0], client_id, secret
 
 
-async def rotate_secret(connection: AsyncConnection, client_id: str, former_until: datetime) -> str | None:
-    """Give an application a new secret, the former one working on until a moment. None if there is no such one."""
-    secret = new_secret()
+async def rotate_secret(
+    connection: AsyncConnection, client_id: str, *, secrets: ClientSecrets, former_until: datetime, now: datetime
+) -> str | None:
+    """Give an application a new secret, the former one working on until a moment. None if there is no such one.
+
+    Its webhooks are challenged at once: the answer tells by which of the two deliveries are to be signed (spec R28).
+    """
+    nonce = new_nonce()
+    secret = secrets.derive(client_id, nonce)
     cursor = await connection.execute(
         """UPDATE jobboard.oauth_application
-           SET former_secret_hash = secret_hash, former_secret_until = %s, secret_hash = %s
-           WHERE client_id = %s AND revoked_at IS NULL""",
-        (former_until, hashed(secret), client_id),
+           SET former_secret_hash = secret_hash, former_secret_nonce = secret_nonce, former_secret_until = %s,
+               secret_hash = %s, secret_nonce = %s
+           WHERE client_id = %s AND revoked_at IS NULL RETURNING id""",
+        (former_until, hashed(secret), nonce, client_id),
     )
-    return secret if cursor.rowcount else None
+    row = await cursor.fetchone()
+    if row is None:
+        return None
+    await challenge_again(connection, row[0], now)
+    return secret
 
 
 async def revoke_application(connection: AsyncConnection, client_id: str, now: datetime) -> bool:

@@ -51,6 +51,7 @@ class Job:
     location: str
     listed_at: datetime
     closed_at: datetime | None
+    off_site_since: datetime | None
     applications: int
 
 
@@ -139,6 +140,7 @@ async def jobs(connection: AsyncConnection[Any], organization: int | None = None
     async with connection.cursor(row_factory=class_row(Job)) as cursor:
         await cursor.execute(
             """SELECT j.id, j.organization, j.external_id, j.title, j.location, j.listed_at, j.closed_at,
+                      j.off_site_since,
                       (SELECT count(*) FROM jobboard.application p WHERE p.job_id = j.id) AS applications
                FROM jobboard.job j WHERE %(organization)s::bigint IS NULL OR j.organization = %(organization)s
                ORDER BY j.listed_at DESC, j.id DESC""",

@@ -40,7 +40,7 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as stored. `closed_at`: since when nobody can apply."""
+    """A job as stored. `closed_at`: since when nobody can apply; `off_site_since`: nobody here (spec R28)."""
 
     id: int
     organization: int
@@ -50,6 +50,8 @@ class Job:
     description: str
     listed_at: datetime
     closed_at: datetime | None
+    off_site_since: datetime | None
+    company_apply_url: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +194,8 @@ async def job(connection: AsyncConnection, organization: int, external_id: str) 
     async with connection.cursor(row_factory=class_row(Job)) as cursor:
         await cursor.execute(
             """
-            SELECT id, organization, external_id, title, location, description, listed_at, closed_at
+            SELECT id, organization, external_id, title, location, description, listed_at, closed_at, off_site_since,
+                company_apply_url
             FROM jobboard.job WHERE organization = %s AND external_id = %s
             """,
             (organization, external_id),

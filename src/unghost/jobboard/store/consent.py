@@ -106,7 +106,8 @@ async def find_integration(connection: AsyncConnection[Any], client_id: str) -> 
     """
     async with connection.cursor(row_factory=class_row(Integration)) as cursor:
         await cursor.execute(
-            "SELECT child.id, child.client_id, child.name, parent.name AS partner, child.organization,"
+            "SELECT child.id, child.client_id, coalesce(child.integration_name, child.name) AS name,"
+            " parent.name AS partner, child.organization,"
             " child.allowed_origins, (child.revoked_at IS NOT NULL OR parent.revoked_at IS NOT NULL) AS revoked"
             " FROM jobboard.oauth_application child"
             " JOIN jobboard.oauth_application parent ON parent.id = child.parent_id"
@@ -120,12 +121,13 @@ async def integrations_of(connection: AsyncConnection[Any], organization: int) -
     """The child applications that report for a customer and are not revoked, by name."""
     async with connection.cursor(row_factory=class_row(Integration)) as cursor:
         await cursor.execute(
-            "SELECT child.id, child.client_id, child.name, parent.name AS partner, child.organization,"
+            "SELECT child.id, child.client_id, coalesce(child.integration_name, child.name) AS name,"
+            " parent.name AS partner, child.organization,"
             " child.allowed_origins, false AS revoked"
             " FROM jobboard.oauth_application child"
             " JOIN jobboard.oauth_application parent ON parent.id = child.parent_id"
             " WHERE child.organization = %s AND child.revoked_at IS NULL AND parent.revoked_at IS NULL"
-            " ORDER BY child.name, child.id",
+            " ORDER BY name, child.id",
             (organization,),
         )
         return await cursor.fetchall()

@@ -112,7 +112,12 @@ async def actions(connection: AsyncConnection[Any], number: int) -> list[Action]
     async with connection.cursor(row_factory=class_row(Action)) as cursor:
         await cursor.execute(_ACTIONS, (number,))
         found = await cursor.fetchall()
+    told = await notices(connection, [action.id for action in found])
+    return [replace(action, notices=[n for n in told if n.action_id == action.id]) for action in found]
+
+
+async def notices(connection: AsyncConnection[Any], action_ids: Sequence[int]) -> list[Notice]:
+    """The notices of these actions, as they are now."""
     async with connection.cursor(row_factory=class_row(Notice)) as cursor:
-        await cursor.execute(_NOTICES, ([action.id for action in found],))
-        notices = await cursor.fetchall()
-    return [replace(action, notices=[n for n in notices if n.action_id == action.id]) for action in found]
+        await cursor.execute(_NOTICES, (list(action_ids),))
+        return await cursor.fetchall()

@@ -31,7 +31,10 @@ class Applicant:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as its page shows it; `closed_at`: since when it takes no applications."""
+    """A job as its page shows it; `closed_at`: since when it takes no applications.
+
+    `off_site_since`: since when it takes them elsewhere only, at `company_apply_url` if that is known (spec R28).
+    """
 
     id: int
     title: str
@@ -40,6 +43,8 @@ class Job:
     description: str
     listed_at: datetime
     closed_at: datetime | None
+    off_site_since: datetime | None
+    company_apply_url: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +175,8 @@ def _job(row: DictRow) -> Job:
         row["description"],
         row["listed_at"],
         row["closed_at"],
+        row["off_site_since"],
+        row["company_apply_url"],
     )
 
 
@@ -196,7 +203,8 @@ def _application(number: int, rows: list[DictRow], place: Place, now: datetime, 
 
 _PARTS = {
     "applicant_columns": "p.id AS applicant_id, p.name, p.email, p.language, p.time_zone",
-    "job_columns": "j.id AS job_id, j.title, c.name AS company, j.location, j.description, j.listed_at, j.closed_at",
+    "job_columns": """j.id AS job_id, j.title, c.name AS company, j.location, j.description, j.listed_at, j.closed_at,
+       j.off_site_since, j.company_apply_url""",
     "seen_columns": """a.number, a.submitted_at, c.applicant_notifications, decided.decided_at,
        n.action, n.state, n.due_at, x.performed_at""",
     # What may be seen at one place, and when a decision was performed that has been told. Held rows stay behind.

@@ -1,7 +1,7 @@
 """Writing applicants, their applications and résumés: what stands before the first report (spec R28).
 
-SUBMITTED and its notices are stored in the caller's transaction, with the application or not at all.
-Must not decide who is told what: rules/plan does.
+SUBMITTED with its notices and the delivery to the job's webhook are stored in the caller's transaction, with the
+application or not at all. Must not decide who is told what: rules/plan does.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from psycopg import AsyncConnection
 
 from unghost.jobboard.rules.plan import Facts, plan
 from unghost.jobboard.rules.policy import SUBMITTED, Policy
-from unghost.jobboard.store import accepting
+from unghost.jobboard.store import accepting, delivering
 
 
 class CannotRegister(Exception):
@@ -52,6 +52,8 @@ async def register_application(
 ) -> Registered:
     """Store an application with its SUBMITTED action and notices, in the caller's transaction (spec R28).
 
+    If its job has a webhook and is on-site, its delivery is written with it.
+
     A second one of the same job and applicant gives the first one back, also when both come at once.
     Raises `UnknownJob`, `UnknownApplicant` or `NumberTaken`, and leaves the transaction usable.
     """
@@ -73,11 +75,13 @@ async def register_application(
             now=now,
             policy=policy,
         )
-    new, consent, holds = row
+    new, consent, holds, has_webhook = row
     facts = Facts(consent=consent, holds=holds)
     notices = plan(SUBMITTED, submitted_at, now, facts, policy)
     action = accepting.NewAction(new, SUBMITTED, submitted_at, None, notices)
     await accepting.store(connection, [action], now, [applicant_id])
+    if has_webhook:
+        await delivering.put(connection, new, now)
     return Registered(new, created=True)
 
 
@@ -132,7 +136,8 @@ WHERE j.id = %(job)s AND p.id = %(applicant)s
 ON CONFLICT DO NOTHING
 RETURNING number,
     (SELECT c.applicant_notifications FROM jobboard.customer c WHERE c.organization = application.organization),
-    (SELECT c.holds FROM jobboard.customer c WHERE c.organization = application.organization)
+    (SELECT c.holds FROM jobboard.customer c WHERE c.organization = application.organization),
+    (SELECT j.webhook_id IS NOT NULL FROM jobboard.job j WHERE j.id = application.job_id)
 """
 _INSERT = _INTO.format(columns="", values="")
 _INSERT_NUMBERED = _INTO.format(columns="number, ", values="%(number)s::bigint, ")

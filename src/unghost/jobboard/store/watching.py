@@ -34,3 +34,20 @@ async def due(connection: AsyncConnection, now: datetime) -> tuple[int, float]:
     assert row is not None
     count, oldest = row
     return count, (now - oldest).total_seconds() if oldest else 0.0
+
+
+async def webhooks(connection: AsyncConnection, now: datetime) -> tuple[int, int]:
+    """Deliveries that are due and not made (100,000 of a webhook at most), and webhooks that are blocked (spec R28).
+
+    A delivery to a webhook that is not verified is counted: it waits for somebody.
+    """
+    cursor = await connection.execute(
+        """SELECT (SELECT count(*) FROM jobboard.webhook w CROSS JOIN LATERAL (
+                       SELECT FROM jobboard.delivery d
+                       WHERE d.webhook_id = w.id AND d.state = 'waiting' AND d.attempt_at <= %s LIMIT %s) d),
+                  (SELECT count(*) FROM jobboard.webhook WHERE state = 'blocked')""",
+        (now, _MOST),
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return row[0], row[1]

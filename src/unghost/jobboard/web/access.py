@@ -26,6 +26,11 @@ class Access:
 
     async def reporter(self, token: str, now: datetime) -> Reporter | Refused:
         """Who reports with this token, or why nobody may."""
+        holder = await self.holder(token, now)
+        return holder if isinstance(holder, Refused) else as_reporter(holder)
+
+    async def holder(self, token: str, now: datetime) -> access.Token | Refused:
+        """Whose token this is, a partner's or a child application's, or why nobody may use it."""
         hash = access.hashed(token)
         found, asked_at = self._seen.get(hash, (None, now))
         if found is None or now - asked_at > _TRUST:
@@ -46,7 +51,7 @@ class Access:
         self._seen.clear()
 
 
-def _judged(token: access.Token, now: datetime) -> Reporter | Refused:
+def _judged(token: access.Token, now: datetime) -> access.Token | Refused:
     if token.revoked:
         return Refused(Refusal.REVOKED_TOKEN, "The access token was revoked; ask the job board for access")
     if now >= token.expires_at:
@@ -54,6 +59,11 @@ def _judged(token: access.Token, now: datetime) -> Reporter | Refused:
         return Refused(
             Refusal.EXPIRED_TOKEN, f"The access token expired at {at}; fetch a new one at /oauth/v2/accessToken"
         )
+    return token
+
+
+def as_reporter(token: access.Token) -> Reporter | Refused:
+    """The child application that holds a good token, with its customer; else why it may not report."""
     if token.parent_id is None:
         return Refused(
             Refusal.NOT_A_CHILD_APPLICATION,

@@ -23,6 +23,7 @@ from unghost.clock import Clock, SystemClock
 from unghost.jobboard import logs, wording
 from unghost.jobboard import settings as settings_module
 from unghost.jobboard.accept import Acceptor
+from unghost.jobboard.client_secrets import ClientSecrets
 from unghost.jobboard.links import Links, secret_key
 from unghost.jobboard.settings import Settings, SettingsError
 from unghost.jobboard.store.accepting import ACCESS
@@ -33,15 +34,20 @@ from unghost.jobboard.web import (
     board_api,
     consent_widget,
     health,
+    integrations,
+    job_postings,
     live,
     oauth,
     openapi,
     pages,
     preferences,
+    provisioning,
+    resumes,
     sign_in,
     withdraw,
 )
 from unghost.jobboard.web.access import Access
+from unghost.jobboard.web.allowance import Allowance
 from unghost.jobboard.web.partner_api import LifecycleActions
 from unghost.jobboard.web.services import Services
 from unghost.postgres import open_pool
@@ -54,6 +60,10 @@ log = structlog.get_logger()
 _MODULES = (
     oauth,
     withdraw,
+    provisioning,
+    integrations,
+    job_postings,
+    resumes,
     health,
     openapi,
     board_api,
@@ -72,7 +82,17 @@ _CONNECTIONS = 2
 #: Seconds that a request waits for a connection before it is answered 503.
 _PATIENCE = 3.0
 #: Below these, answers are JSON for programs; elsewhere pages for people.
-_FOR_PROGRAMS = ("/v2/", "/rest/", "/oauth/", "/board/", "/healthz", "/readyz", "/metrics", "/openapi.json")
+_FOR_PROGRAMS = (
+    "/v2/",
+    "/rest/",
+    "/oauth/",
+    "/board/",
+    "/resumes/",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+)
 
 
 def create() -> ASGIApp:
@@ -138,6 +158,7 @@ async def _composed(settings: Settings, clock: Clock, url: str) -> AsyncIterator
     acceptor = Acceptor(url, policy, clock, settings.queue_limit, connections=_CONNECTIONS)
     hub = live.LiveHub(url)
     heard = asyncio.create_task(listen(url, {ACCESS: lambda _: access.forget()}, access.forget))
+    key = secret_key(settings.secret_key, settings.data_dir)
     acceptor.start()
     await hub.start()
     try:
@@ -146,9 +167,11 @@ async def _composed(settings: Settings, clock: Clock, url: str) -> AsyncIterator
             clock=clock,
             policy=policy,
             pool=pool,
-            links=Links(secret_key(settings.secret_key, settings.data_dir)),
+            links=Links(key),
+            client_secrets=ClientSecrets(key),
             wording=wording.load(),
             access=access,
+            allowance=None if settings.limits is None else Allowance(pool, settings.limits),
             acceptor=acceptor,
             live=hub,
         )

@@ -111,6 +111,11 @@ def _media_type(resume: forms.File) -> str | None:
     return media_type
 
 
+def _taken_here(job: reading.Job) -> bool:
+    """Does the job take applications on this board? Its page says where else it does, or that it is closed."""
+    return job.closed_at is None and job.off_site_since is None
+
+
 async def _page(request: Request) -> reading.JobPage | None:
     services: Services = request.app.state.services
     number = number_in_path(request)
@@ -138,7 +143,7 @@ async def _get(request: Request) -> Response:
     page = await _page(request)
     if page is None:
         return pages.problem(request, 404, "no_job")
-    if page.application is not None or page.job.closed_at is not None:
+    if page.application is not None or not _taken_here(page.job):
         return RedirectResponse(f"/jobs/{page.job.id}", 303)
     return _form(request, page, Filled({"language": pages.language_of(request)}))
 
@@ -156,7 +161,7 @@ async def _post(request: Request) -> Response:
     done = RedirectResponse(f"/jobs/{page.job.id}" + ("" if page.applicant else "/applied"), 303)
     if page.application is not None or form.texts.get(_TRAP):
         return done
-    if page.job.closed_at is not None:
+    if not _taken_here(page.job):
         return RedirectResponse(f"/jobs/{page.job.id}", 303)
     filled = _check(form, request.app.state.services.wording.languages, known=page.applicant is not None)
     if filled.resume is None or filled.wrong:

@@ -39,7 +39,8 @@ class CustomerShown(Shown):
 
 
 class JobShown(Shown):
-    """A job as it stands. `url`: its page."""
+    """A job as it stands. `url`: its page. `offSiteSince`: since when it takes applications elsewhere only, at
+    `companyApplyUrl` if that is known: the first application could not be delivered to the ATS."""
 
     organization: Organization
     external_id: str
@@ -48,6 +49,8 @@ class JobShown(Shown):
     description: str
     listed_at: Milliseconds
     closed_at: Milliseconds | None
+    off_site_since: Milliseconds | None
+    company_apply_url: str | None
     url: str
 
 

@@ -169,6 +169,8 @@ def _job(call: Call, row: board.Job | None) -> JobShown:
         description=row.description,
         listed_at=milliseconds(row.listed_at),
         closed_at=None if row.closed_at is None else milliseconds(row.closed_at),
+        off_site_since=None if row.off_site_since is None else milliseconds(row.off_site_since),
+        company_apply_url=row.company_apply_url,
         url=f"{call.services.settings.base_url}/jobs/{row.id}",
     )
 

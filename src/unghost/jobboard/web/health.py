@@ -34,8 +34,11 @@ def routes(services: Services) -> list[BaseRoute]:
         try:
             async with services.pool.connection(timeout=2) as connection:
                 due, oldest = await watching.due(connection, services.clock.now())
+                deliveries, blocked = await watching.webhooks(connection, services.clock.now())
             gauges["unghost_notices_due"] = ("Notices that are due and not told yet.", float(due))
             gauges["unghost_oldest_due_seconds"] = ("How long the oldest of them has been due.", oldest)
+            gauges["unghost_deliveries_due"] = ("Applications that are due at a webhook.", float(deliveries))
+            gauges["unghost_webhooks_blocked"] = ("Webhooks that failed their challenge three times.", float(blocked))
         except (psycopg.OperationalError, PoolTimeout):
             pass  # the scrape still gets what this process knows; readyz says that the database is gone
         return Response(metrics.exposition(gauges), headers={"Content-Type": metrics.CONTENT_TYPE})

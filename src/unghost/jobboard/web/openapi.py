@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 import unghost
-from unghost.jobboard.web import openapi_access, openapi_page, openapi_wire
+from unghost.jobboard.web import openapi_access, openapi_page, openapi_partner_shapes, openapi_partners, openapi_wire
 from unghost.jobboard.web.board_answers import RefusalShown
 from unghost.jobboard.web.board_api import BODY_LIMIT, PREFIX
 from unghost.jobboard.web.board_operations import OPERATIONS, Operation
@@ -42,7 +42,7 @@ def document(services: Services) -> Json:
     _, board_schemas = msgspec.json.schema_components([*shapes, RefusalShown], ref_template=_REF)
     board_schemas["RefusalShown"]["properties"]["code"]["enum"] = [refusal.name for refusal in BoardRefusal]
     wire_schemas = openapi_wire.schemas(services.policy, demand_context=settings.contract == "seed")
-    paths = openapi_wire.paths() | openapi_access.paths()
+    paths = openapi_wire.paths() | openapi_access.paths() | openapi_partners.paths()
     for operation in OPERATIONS:
         paths.setdefault(PREFIX + operation.path, {})[operation.method.lower()] = _described(operation)
     return {
@@ -56,15 +56,17 @@ def document(services: Services) -> Json:
         "servers": [{"url": settings.base_url}],
         "tags": [
             {"name": "Lifecycle actions", "description": "How an ATS reports what a recruiter did."},
+            {"name": openapi_partners.TAG, "description": "How a partner sets up a customer and posts its jobs."},
             {"name": "Tokens", "description": "OAuth 2.0 client credentials for partners."},
             {"name": "Board API", "description": "For the job board's own back end."},
             {"name": "Health", "description": "For those who run it."},
         ],
         "paths": paths,
         "components": {
-            "schemas": wire_schemas | board_schemas,
+            "schemas": wire_schemas | openapi_partner_shapes.schemas() | board_schemas,
             "securitySchemes": {
                 "partnerToken": _bearer("An access token of a customer's child application."),
+                "partnersOwnToken": _bearer("An access token of the partner's own, not of a child application."),
                 "boardKey": _bearer("One of the keys in the setting UNGHOST_BOARD_KEYS."),
                 "client": {"type": "http", "scheme": "basic", "description": "Client id and client secret."},
             },

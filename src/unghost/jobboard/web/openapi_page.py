@@ -169,16 +169,19 @@ def sample(document: Json, schema: Json) -> Any:
 def curl(document: Json, path: str, method: str, operation: Json) -> str:
     """The operation as a command for the shell, with the examples of the document."""
     address = path
-    headers = []
+    headers, query = [], []
     for parameter in operation.get("parameters", ()):
         given = str(sample(document, parameter["schema"]))
         if parameter["in"] == "path":
             address = address.replace("{" + parameter["name"] + "}", given)
+        elif parameter["in"] == "query":
+            query.append(f"{parameter['name']}={given}")
         else:
             headers.append(f"{parameter['name'].lower()}: {given}")
+    address += "?" + "&".join(query) if query else ""
     lines = [f"curl -X {method.upper()} '{document['servers'][0]['url']}{address}'"]
     schemes = {scheme for wanted in operation.get("security", ()) for scheme in wanted}
-    if "partnerToken" in schemes:
+    if schemes & {"partnerToken", "partnersOwnToken"}:
         headers.insert(0, "Authorization: Bearer ACCESS_TOKEN")
     if "boardKey" in schemes:
         headers.insert(0, "Authorization: Bearer BOARD_KEY")

@@ -14,7 +14,19 @@ from unghost.wire.refusals import Refusal
 
 Json = dict[str, Any]
 
-_NOT_OF_THIS_CALL = {Refusal.UNKNOWN_PATH, Refusal.UNKNOWN_REPORT, Refusal.INTERNAL}
+#: The refusals that a report is never answered with; those of other calls, and our own errors.
+NOT_OF_REPORTS = {
+    Refusal.UNKNOWN_PATH,
+    Refusal.UNKNOWN_REPORT,
+    Refusal.NOT_A_PARTNER,
+    Refusal.UNKNOWN_CHILD,
+    Refusal.UNKNOWN_JOB,
+    Refusal.UNKNOWN_TASK,
+    Refusal.BAD_KEY,
+    Refusal.BAD_VALUE,
+    Refusal.ALREADY_PROVISIONED,
+    Refusal.INTERNAL,
+}
 #: The refusals of a DELETE.
 _OF_WITHDRAWAL = (
     Refusal.WRONG_PROTOCOL,
@@ -168,7 +180,7 @@ def paths() -> dict[str, Json]:
 
 def _lifecycle(path: str) -> Json:
     family = path.split("/")[1]
-    version = _header("LinkedIn-Version", "Any is taken.", {"type": "string", "examples": ["202504"]})
+    version = header("LinkedIn-Version", "Any is taken.", {"type": "string", "examples": ["202504"]})
     return {
         "operationId": f"reportLifecycleActions_{family}",
         "tags": ["Lifecycle actions"],
@@ -179,13 +191,13 @@ def _lifecycle(path: str) -> Json:
         ),
         "security": [{"partnerToken": []}],
         "parameters": [
-            _header(
+            header(
                 "X-RestLi-Method",
                 "create or batch_create, in any case; left out: create.",
                 {"type": "string", "pattern": _METHOD,
                  "examples": ["create"]},
             ),
-            _header(
+            header(
                 "X-RestLi-Protocol-Version", "Left out: 1.0.0.", {"enum": ["1.0.0", "2.0.0"], "examples": ["2.0.0"]}
             ),
             *([version] if family == "rest" else []),
@@ -209,7 +221,7 @@ def _lifecycle(path: str) -> Json:
             },
             "200": {"description": "batch_create: an answer for each.", "content": json_body(ref("ReportAnswers"))},
         }
-        | _refusals([refusal for refusal in Refusal if refusal not in _NOT_OF_THIS_CALL]),
+        | refusals([refusal for refusal in Refusal if refusal not in NOT_OF_REPORTS]),
     }  # fmt: skip
 
 
@@ -232,21 +244,21 @@ def _withdrawal(path: str) -> Json:
                 "schema": {"type": "string", "pattern": f"^{_NUMBER}$", "examples": ["1"]},
             },
         ],
-        "responses": {"204": {"description": "It is taken back."}} | _refusals(_OF_WITHDRAWAL),
+        "responses": {"204": {"description": "It is taken back."}} | refusals(_OF_WITHDRAWAL),
     }
 
 
-def _refusals(those: Sequence[Refusal]) -> Json:
+def refusals(those: Sequence[Refusal]) -> Json:
     """An answer for each status of these refusals."""
     by_status: dict[int, list[Refusal]] = {}
     for refusal in those:
         by_status.setdefault(refusal.value.status, []).append(refusal)
     return {
         str(status): {
-            "description": described([(refusal.name, refusal.value.meaning) for refusal in refusals]),
+            "description": described([(refusal.name, refusal.value.meaning) for refusal in each]),
             "content": json_body(ref("WireRefusal")),
         }
-        for status, refusals in sorted(by_status.items())
+        for status, each in sorted(by_status.items())
     }
 
 
@@ -255,5 +267,6 @@ def described(refusals: list[tuple[str, str]]) -> str:
     return "\n".join(f"{code}: {meaning}." for code, meaning in refusals)
 
 
-def _header(name: str, description: str, schema: Json) -> Json:
+def header(name: str, description: str, schema: Json) -> Json:
+    """A parameter that stands in a header, and may be left out."""
     return {"name": name, "in": "header", "required": False, "description": description, "schema": schema}

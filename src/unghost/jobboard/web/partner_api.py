@@ -27,13 +27,15 @@ log = structlog.get_logger()
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _READ_AT_MOST = 64 * 1024 * 1024
-_JSON = (b"content-type", b"application/json; charset=utf-8")
+#: The header of every JSON answer.
+JSON = (b"content-type", b"application/json; charset=utf-8")
 #: What HTTP demands beside some refusals.
 _FOR_STATUS = {
     401: (b"www-authenticate", b"Bearer"),
     405: (b"allow", b"POST"),
     503: (b"retry-after", b"1"),
 }
+_UNREACHABLE = Refused(Refusal.UNAVAILABLE, "the job board cannot reach its database; send the report again")
 
 
 class _Call(msgspec.Struct, frozen=True):
@@ -77,16 +79,16 @@ class LifecycleActions:
         call = await self._head(scope, headers, now)
         if isinstance(call, Refused):
             return _counted(call)
-        body = await _body(receive, restli.BATCH_LIMIT if call.method == restli.BATCH_CREATE else restli.SINGLE_LIMIT)
+        body = await read_body(
+            receive, restli.BATCH_LIMIT if call.method == restli.BATCH_CREATE else restli.SINGLE_LIMIT
+        )
         if isinstance(body, Refused):
             return _counted(body)
         if body is None:
             return None
-        try:
-            decoded = msgspec.json.decode(body)
-        except _UNREADABLE as error:
-            said = str(error) if isinstance(error, msgspec.DecodeError) else "it is not UTF-8, or too deeply nested"
-            return _counted(Refused(Refusal.MALFORMED_BODY, f"the body is not JSON: {said[:120]}"))
+        decoded = read_json(body)
+        if isinstance(decoded, Refused):
+            return _counted(decoded)
         return await (self._batch if call.method == restli.BATCH_CREATE else self._single)(call, decoded, now)
 
     async def _head(self, scope: Scope, headers: dict[bytes, bytes], now: datetime) -> _Call | Refused:
@@ -100,7 +102,7 @@ class LifecycleActions:
         try:
             reporter = await self._services.access.reporter(token, now)
         except (psycopg.OperationalError, PoolTimeout):
-            return Refused(Refusal.UNAVAILABLE, "the job board cannot reach its database; send the report again")
+            return _UNREACHABLE
         if isinstance(reporter, Refused):
             return reporter
         method = restli.method(_text(headers.get(b"x-restli-method")))
@@ -108,7 +110,18 @@ class LifecycleActions:
             return method
         return _Call(scope["path"].rstrip("/"), method, reporter)
 
+    async def _beyond(self, reporter: Reporter, reports: int, now: datetime) -> Refused | None:
+        """The refusal of reports that are beyond the child application's limits, if it has any (spec R12)."""
+        if self._services.allowance is None:
+            return None
+        try:
+            return await self._services.allowance.take(reporter.oauth_application, reports, now)
+        except (psycopg.OperationalError, PoolTimeout):
+            return _UNREACHABLE
+
     async def _single(self, call: _Call, decoded: object, now: datetime) -> _Success | Refused:
+        if beyond := await self._beyond(call.reporter, 1, now):
+            return _counted(beyond)
         [answer] = await self._answers([decoded], call.reporter, now)
         if isinstance(answer, Refused):
             return answer
@@ -120,8 +133,10 @@ class LifecycleActions:
         given = restli.elements(decoded)
         if isinstance(given, Refused):
             return _counted(given)
+        if given and (beyond := await self._beyond(call.reporter, len(given), now)):
+            return _counted(beyond)
         answers = await self._answers(given, call.reporter, now)
-        return 200, [_JSON], msgspec.json.encode({"elements": [restli.element(call.path, each) for each in answers]})
+        return 200, [JSON], msgspec.json.encode({"elements": [restli.element(call.path, each) for each in answers]})
 
     async def _answers(self, given: Sequence[object], reporter: Reporter, now: datetime) -> list[Answer]:
         answers: dict[int, Answer] = {}
@@ -156,7 +171,7 @@ def _own_customer(report: Report, reporter: Reporter) -> Report | Refused:
     )
 
 
-async def _body(receive: Receive, limit: int) -> bytes | Refused | None:
+async def read_body(receive: Receive, limit: int) -> bytes | Refused | None:
     """The whole body, None if the caller hung up. One that is too large is read to its end, up to a point: a caller
     who is still sending when the line is closed would never see the refusal."""
     parts: list[bytes] = []
@@ -176,10 +191,22 @@ async def _body(receive: Receive, limit: int) -> bytes | Refused | None:
     return Refused(Refusal.TOO_LARGE, f"the body is over {limit} bytes; send less in one call")
 
 
+def read_json(body: bytes) -> object | Refused:
+    """What a body says."""
+    try:
+        decoded: object = msgspec.json.decode(body)
+    except _UNREADABLE as error:
+        said = str(error) if isinstance(error, msgspec.DecodeError) else "it is not UTF-8, or too deeply nested"
+        return Refused(Refusal.MALFORMED_BODY, f"the body is not JSON: {said[:120]}")
+    return decoded
+
+
 def refused_answer(refused: Refused, protocol: str) -> _Success:
     """Status, headers and body of a refusal (spec R4), without what every answer carries."""
-    headers = [_JSON, (restli.error_header(protocol).lower().encode(), b"true")]
-    if refused.status in _FOR_STATUS:
+    headers = [JSON, (restli.error_header(protocol).lower().encode(), b"true")]
+    if refused.seconds is not None:
+        headers.append((b"retry-after", str(refused.seconds).encode()))
+    elif refused.status in _FOR_STATUS:
         headers.append(_FOR_STATUS[refused.status])
     return refused.status, headers, msgspec.json.encode(refused.body())
 

@@ -8,10 +8,12 @@ from psycopg_pool import AsyncConnectionPool
 
 from unghost.clock import Clock
 from unghost.jobboard.accept import Acceptor
+from unghost.jobboard.client_secrets import ClientSecrets
 from unghost.jobboard.links import Links
 from unghost.jobboard.rules.policy import Policy
 from unghost.jobboard.settings import Settings
 from unghost.jobboard.web.access import Access
+from unghost.jobboard.web.allowance import Allowance
 from unghost.jobboard.web.live import LiveHub
 from unghost.jobboard.wording import Wording
 
@@ -25,7 +27,10 @@ class Services:
     policy: Policy
     pool: AsyncConnectionPool
     links: Links
+    client_secrets: ClientSecrets
     wording: Wording
     access: Access
+    #: None: child applications may report as much as they like.
+    allowance: Allowance | None
     acceptor: Acceptor
     live: LiveHub

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from unghost.jobboard.rules.plan import Reason, State
 from unghost.jobboard.rules.policy import PAGES, Place
-from unghost.jobboard.store.explaining import Action, Notice
+from unghost.jobboard.store.explaining import Action, Application, Notice
 
 _WITHHELD: Mapping[str, str] = {
     Reason.NO_CONSENT: "the customer had not ticked “Applicant notifications” when the report was received",
@@ -36,6 +37,45 @@ def sentence(action: Action, notice: Notice, *, consent_now: bool, now: datetime
     if notice.attempts == 0:
         return f"due since {_moment(notice.due_at)}; no dispatcher has taken it yet: is `unghost work` running?"
     return f"due since {_moment(notice.due_at)}; tried {notice.attempts} times, next at {_moment(notice.attempt_at)}"
+
+
+def as_data(application: Application, actions: Sequence[Action], now: datetime) -> dict[str, Any]:
+    """All that is known of an application, as JSON: what `unghost explain` and the sandbox's control server give."""
+    return {
+        "application": f"urn:li:jobApplication:{application.number}",
+        "organization": f"urn:li:organization:{application.organization}",
+        "customer": application.customer,
+        "job": application.job,
+        "submitted_at": application.submitted_at.isoformat(),
+        "consent_now": application.consent_now,
+        "mail_to": application.mail_to,
+        "actions": [
+            {
+                "id": action.id,
+                "action": action.action,
+                "performed_at": action.performed_at.isoformat(),
+                "received_at": action.received_at.isoformat(),
+                "reported_by": action.reported_by,
+                "partner": action.partner,
+                "consent_then": action.consent_then if action.reported_by else None,
+                "notices": [
+                    {
+                        "place": notice.place,
+                        "state": notice.state,
+                        "reason": notice.reason,
+                        "sentence": sentence(action, notice, consent_now=application.consent_now, now=now),
+                        "due_at": notice.due_at.isoformat(),
+                        "told_at": notice.told_at and notice.told_at.isoformat(),
+                        "attempts": notice.attempts,
+                        "next_attempt_at": notice.attempt_at and notice.attempt_at.isoformat(),
+                        "detail": notice.detail,
+                    }
+                    for notice in action.notices
+                ],
+            }
+            for action in actions
+        ],
+    }
 
 
 def span(action: Action, notice: Notice) -> str:

@@ -1,0 +1,220 @@
+"""`python -m benchmarks.ats`: the ATS's end. What `record` costs, how fast a dispatcher reports, what a claim costs.
+
+A board process, a dispatcher and PostgreSQL share the machine, as in the other benchmarks. Beside it in the same run:
+the usual hand-written loop, LinkedIn's own Python client in a pool of threads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from time import perf_counter, process_time, sleep
+
+import psycopg
+from rich.console import Console
+from sqlalchemy import Engine
+
+from benchmarks import population, processor, programs
+from benchmarks.peers import linkedin_client
+from benchmarks.population import ORGANIZATION, Ground
+from benchmarks.report import Table, show
+from benchmarks.reports import FIRST
+from unghost import ats
+from unghost.ats.activity import milliseconds
+from unghost.ats.store import dispatching, turns
+from unghost.ats.store.database import open_engine
+from unghost.ats.store.dispatching import Release
+from unghost.ats.store.recording import statements
+from unghost.ats.store.schema import ddl
+
+_RESULTS = Path(__file__).parent / "results"
+_MANY = 1_000_000
+_PATIENCE = 300.0
+
+
+def main() -> int:
+    """0: all targets are met. 1: some are not."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.ats", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small numbers, to see that everything works")
+    quick = parser.parse_args().quick
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+    singles, batches, many = (2_000, 10_000, 50_000) if quick else (15_000, 100_000, _MANY)
+    rows: list[tuple[str, ...]] = []
+
+    def say(what: str, got: str, target: str = "", met: bool | None = None) -> None:
+        rows.append((what, target, got, {None: "", True: "met", False: "NOT met"}[met]))
+        console.print(f"[dim]{what}: {got}[/dim]")
+
+    with population.ground(_RESULTS, max(singles, batches)) as ground:
+        own = recording(ground, 500 if quick else 4000)
+        say("record, its own time beside the INSERT", f"{own:.3f} ms", "under 0.2 ms", own < 0.2)
+        rate, spent = dispatched(ground, "linkedin", singles)
+        say("single creates by one dispatcher", f"{rate:,.0f}/s ({spent})", "1,000/s", rate >= 1000)
+        peer = linkedin_client.rate(ground, singles // 5)
+        say("LinkedIn's Python client, 32 threads, kept in memory", f"{peer:,.0f}/s")
+        rate, spent = dispatched(ground, "unghost", batches)
+        say("in batches by one dispatcher", f"{rate:,.0f}/s ({spent})", "10,000/s", rate >= 10_000)
+        for what, few, full in claims(ground, many):
+            more = full / few - 1
+            got = f"{few:.2f} ms, with {many:,} waiting {full:.2f} ms: {100 * more:+.0f} %"
+            say(what, got, "less than a fifth more", more < 0.2)
+    show(console, Table("The ATS's end", ("", "target", "measured", ""), rows))
+    return int(any(row[-1] == "NOT met" for row in rows))
+
+
+@contextmanager
+def outbox(ground: Ground, applications: int, *, waiting: bool = True) -> Iterator[str]:
+    """A database of an ATS with one customer, whose every application has one activity waiting."""
+    name = "unghost_benchmarks_ats"
+    url = _named(ground, name)
+    with psycopg.connect(ground.server, autocommit=True) as server:
+        server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        server.execute(f"CREATE DATABASE {name}")
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in ddl("postgresql"):
+            connection.execute(statement.encode())
+        connection.execute(
+            """INSERT INTO unghost_customer (id, destination, organization, client_id, client_secret, access_token,
+                   token_expires_at) VALUES (1, 'board', %s, 'x', 'x', %s, 9000000000000)""",
+            (ORGANIZATION, ground.token),
+        )
+        connection.execute(
+            """INSERT INTO unghost_application (customer_id, number, ats_id)
+               SELECT 1, %s + n, n::text FROM generate_series(0, %s - 1) n""",
+            (FIRST, applications),
+        )
+        if waiting:
+            fill(connection, applications)
+        connection.execute("VACUUM (ANALYZE)")
+    yield url
+
+
+def _named(ground: Ground, name: str) -> str:
+    before, question, query = ground.server.partition("?")
+    return f"{before.rpartition('/')[0]}/{name}{question}{query}"
+
+
+def fill(connection: psycopg.Connection, applications: int) -> None:
+    """One view of each application, done and recorded some time ago."""
+    at = milliseconds(datetime.now(UTC)) - 3_600_000
+    connection.execute(
+        """INSERT INTO unghost_activity (customer_id, application_id, activity, performed_at, recorded_at, attempt_at)
+           SELECT customer_id, id, 'viewed', %(at)s, %(at)s, %(at)s FROM unghost_application ORDER BY id LIMIT %(n)s""",
+        {"at": at, "n": applications},
+    )
+
+
+def dispatched(ground: Ground, kind: str, count: int) -> tuple[float, str]:
+    """Activities a second that `unghost ats work`, one process, reports to a board of one process; and what one costs
+    of the processor, which does not change with what else the machine does."""
+    with (
+        ground.database() as board_url,
+        outbox(ground, count) as url,
+        programs.board(board_url, ground.folder, 1) as (board, port),
+    ):
+        config = ground.folder / "unghost.toml"
+        driver = url.replace("postgresql://", "postgresql+psycopg://")
+        config.write_text(
+            f'[ats]\ndatabase_url = "{driver}"\n[destinations.board]\nkind = "{kind}"\n'
+            f'base_url = "http://127.0.0.1:{port}"\ntoken_url = "http://127.0.0.1:{port}/oauth/v2/accessToken"\n',
+            encoding="utf-8",
+        )
+        log = ground.folder / "ats.log"
+        with (
+            programs.running(log, "-m", "unghost", "ats", "work", "--config", str(config)) as program,
+            psycopg.connect(url, autocommit=True) as connection,
+        ):
+            program.wait_for(lambda: _sent(connection) > 0, "send anything")
+            groups = {"dispatcher": [program.pid], "board": [board.pid], "PostgreSQL": [ground.postgres]}
+            before, first = {name: processor.seconds(roots) for name, roots in groups.items()}, _sent(connection)
+            deadline = perf_counter() + _PATIENCE
+            while _sent(connection) < count:
+                if perf_counter() > deadline:
+                    raise programs.Failed(f"{_sent(connection)} of {count} were sent")
+                sleep(0.2)
+            micro = {
+                name: 1e6 * (processor.seconds(roots) - before[name]) / (count - first)
+                for name, roots in groups.items()
+            }
+            return _rate(connection), ", ".join(f"{name} {each:.0f} µs" for name, each in micro.items())
+
+
+def _sent(connection: psycopg.Connection) -> int:
+    row = connection.execute("SELECT count(*) FROM unghost_activity WHERE state = 'sent'").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _rate(connection: psycopg.Connection) -> float:
+    """From the moment the first wave was settled; that wave does not count."""
+    row = connection.execute(
+        """SELECT count(*) FILTER (WHERE settled_at > f), max(settled_at) - min(f)
+           FROM unghost_activity, LATERAL (SELECT min(settled_at) AS f FROM unghost_activity) AS first"""
+    ).fetchone()
+    assert row is not None
+    return 1000 * int(row[0]) / int(row[1])
+
+
+def recording(ground: Ground, times: int) -> float:
+    """Milliseconds of the processor that `record` takes beside the statement it runs: the difference of medians."""
+    with outbox(ground, 1000, waiting=False) as url, psycopg.connect(url) as connection:
+        now = datetime.now(UTC)
+        taken: dict[str, list[float]] = {"record": [], "INSERT": []}
+        for nth in range(times):
+            id = str(nth % 1000)
+            [statement] = statements(ats.viewed(id, at=now), now, "postgresql", lambda _: "%s")
+
+            def plain(sql: str = statement.sql, values: tuple[str | int, ...] = statement.values) -> None:
+                with connection.cursor() as cursor:
+                    cursor.execute(sql.encode(), values)
+
+            for name, act in (("record", lambda id=id: ats.record(connection, ats.viewed(id))), ("INSERT", plain)):
+                began = process_time()
+                act()
+                taken[name].append(process_time() - began)
+            connection.commit()
+        return 1000 * (statistics.median(taken["record"]) - statistics.median(taken["INSERT"]))
+
+
+def claims(ground: Ground, many: int) -> Iterator[tuple[str, float, float]]:
+    """(what, milliseconds with nothing more, with so many more waiting) of a claim, and of a claim and its lines."""
+    few: list[float] = []
+    for applications in (1000, many):
+        with outbox(ground, applications) as url:
+            engine = open_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+            few += [_median(partial(_claim, engine)), _median(partial(_claim_and_read, engine))]
+            engine.dispose()
+    yield "a claim", few[0], few[2]
+    yield "a claim and the lines of 1,000 applications", few[1], few[3]
+
+
+def _median(act: Callable[[], None], times: int = 60) -> float:
+    taken = []
+    for _ in range(times):
+        began = perf_counter()
+        act()
+        taken.append(perf_counter() - began)
+    return 1000 * statistics.median(taken)
+
+
+def _claim(engine: Engine) -> None:
+    now = milliseconds(datetime.now(UTC))
+    [turn] = dispatching.claim(engine, now, now + 60_000, 8)
+    dispatching.release(engine, [Release(turn, 0, failed=False, trouble=None)])
+
+
+def _claim_and_read(engine: Engine) -> None:
+    now = milliseconds(datetime.now(UTC))
+    [turn] = dispatching.claim(engine, now, now + 60_000, 8)
+    assert len(turns.read(engine, turn, now, 1000)) == 1000
+    dispatching.release(engine, [Release(turn, 0, failed=False, trouble=None)])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

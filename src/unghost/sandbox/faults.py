@@ -1,0 +1,240 @@
+"""Faults on command: what the rules say happens to a call, before the board sees it or after it has answered.
+
+Token and consent are really changed, so that the board itself refuses; the rest is done on the line (spec R37).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from psycopg_pool import AsyncConnectionPool
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from unghost.clock import Clock
+from unghost.jobboard.store import access, consent, winding
+from unghost.sandbox import magic, rules
+from unghost.sandbox.deployment import keep_private
+from unghost.sandbox.rules import ROUTES, Rule, Turn, When
+from unghost.wire import restli
+from unghost.wire.refusals import Refusal, Refused
+
+#: The key of a request's scope under which the server gives the means to cut its line.
+CUT = "unghost.cut"
+_REFUSALS = {429: Refusal.TOO_MANY_CALLS, 500: Refusal.INTERNAL, 503: Refusal.OVERLOADED, 401: Refusal.EXPIRED_TOKEN}
+_PROBE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request as rules see it; header names are in small letters."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    decoded: Any
+
+    @cached_property
+    def reports(self) -> list[dict[str, Any]]:
+        """The reports in it: one, those of a batch, or none."""
+        given = self.decoded
+        elements = given.get("elements") if isinstance(given, dict) else None
+        found = elements if isinstance(elements, list) else [given]
+        return [one for one in found if isinstance(one, dict)]
+
+    @property
+    def application(self) -> str | None:
+        """The number of the first application that it names."""
+        return next(
+            (given.rpartition(":")[2] for one in self.reports if isinstance(given := one.get("jobApplicationId"), str)),
+            None,
+        )
+
+    @property
+    def customer(self) -> str | None:
+        """The number of the first customer that it names."""
+        return next(
+            (
+                given.rpartition(":")[2]
+                for one in self.reports
+                if isinstance(given := one.get("integrationContext"), str)
+            ),
+            None,
+        )
+
+    @property
+    def token(self) -> str:
+        """The access token that it carries, or nothing."""
+        found = restli.bearer(self.headers.get("authorization"))
+        return found if isinstance(found, str) else ""
+
+
+@dataclass
+class Faults:
+    """The rules of one sandbox; `path` keeps them, and the inbox reads those about mails from there."""
+
+    path: Path
+    pool: AsyncConnectionPool
+    clock: Clock
+    _turns: list[Turn] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._set(rules.read(self.path.read_bytes()) if self.path.exists() else [])
+
+    def shown(self) -> list[dict[str, Any]]:
+        """The rules that were given, with how many calls fitted each and to how many it was applied."""
+        given = self._turns[: len(self._turns) - len(magic.rules())]
+        return [
+            json.loads(rules.write([turn.rule]))[0]
+            | ({} if _of_mails(turn.rule) else {"fitted": turn.fitted, "applied": turn.applied})
+            for turn in given
+        ]
+
+    def add(self, given: Sequence[Rule]) -> None:
+        """Rules that come after those that there are; their counts begin anew."""
+        self._write([turn.rule for turn in self._turns[: len(self._turns) - len(magic.rules())]] + list(given))
+
+    def reset(self) -> None:
+        """No rules but the magic values, and these as if nobody had used them."""
+        self._write([])
+
+    async def serve(self, call: Call, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> str | None:
+        """Let the board answer, or a rule; gives what the rule is called."""
+        if said := magic.unknown(call.application):
+            await _answer(send, 400, Refused(Refusal.UNKNOWN_APPLICATION, said).body() | {"status": 400}, {})
+            return "unknown magic value"
+        rule = await self._rule(call)
+        if rule is None:
+            await app(scope, receive, send)
+            return None
+        what = rule.what
+        if what.latency is not None:
+            await asyncio.sleep(rules.seconds(what.latency))
+        if what.status is not None:
+            await _answer(send, what.status, _body(rule), what.headers)
+        elif what.cut is not None:
+            if what.cut == "after":
+                await app(scope, receive, _nowhere)
+            scope[CUT]()
+        else:
+            await self._change(rule, call, app)
+            await app(scope, receive, _dripping(send, rules.seconds(what.drip)) if what.drip else send)
+        return rule.called
+
+    async def _rule(self, call: Call) -> Rule | None:
+        chosen = None
+        for turn in self._turns:
+            if not _of_mails(turn.rule) and await self._fits(turn.rule.when, call) and turn.comes():
+                chosen = chosen or turn.rule
+        return chosen
+
+    async def _fits(self, when: When, call: Call) -> bool:
+        path = call.path.partition("?")[0]
+        beginnings = ROUTES.get(when.route or "reports", (when.route or "",))
+        if not path.startswith(beginnings) or when.method not in (None, call.method):
+            return False
+        if when.application is not None:
+            named = {str(one.get("jobApplicationId")).rpartition(":")[2] for one in call.reports}
+            if when.application.rpartition(":")[2] not in named:
+                return False
+        return when.customer is None or when.customer.rpartition(":")[2] == str(await self._customer(call))
+
+    async def _customer(self, call: Call) -> int | str | None:
+        """Whose call it is: the token says so; what has none is judged by what it names."""
+        async with self.pool.connection() as connection:
+            token = await access.find_token(connection, access.hashed(call.token)) if call.token else None
+        return call.customer if token is None else token.organization
+
+    async def _change(self, rule: Rule, call: Call, app: ASGIApp) -> None:
+        now = self.clock.now()
+        if rule.what.token is not None and call.token:
+            async with self.pool.connection() as connection:
+                await winding.expire_token(connection, access.hashed(call.token), now)
+            await _until_expired(app, call.token)
+        if rule.what.consent is not None and (customer := await self._customer(call)) is not None:
+            async with self.pool.connection() as connection:
+                await consent.set_consent(
+                    connection,
+                    organization=int(customer),
+                    ticked=False,
+                    changed_by="unghost sandbox",
+                    changed_from=rule.called,
+                    wording_version="sandbox",
+                    oauth_application_id=None,
+                    now=now,
+                )
+
+    def _write(self, given: list[Rule]) -> None:
+        keep_private(self.path, rules.write(given).decode() + "\n")
+        self._set(given)
+
+    def _set(self, given: list[Rule]) -> None:
+        self._turns = [Turn(rule) for rule in [*given, *magic.rules()]]
+
+
+def _of_mails(rule: Rule) -> bool:
+    return rule.when.smtp is not None or rule.when.to is not None
+
+
+def _body(rule: Rule) -> Any:
+    what = rule.what
+    if what.body is not None or what.status is None:
+        return what.body
+    said = f"the sandbox's rule {rule.called!r} answers so"
+    refusal = _REFUSALS.get(what.status)
+    return Refused(refusal, said).body() if refusal else {"status": what.status, "message": said}
+
+
+async def _answer(send: Send, status: int, body: Any, headers: dict[str, str]) -> None:
+    content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    kind = "text/plain; charset=utf-8" if isinstance(body, str) else "application/json"
+    named = {"content-type": kind, "content-length": str(len(content))} | {k.lower(): v for k, v in headers.items()}
+    listed = [(name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in named.items()]
+    await send({"type": "http.response.start", "status": status, "headers": listed})
+    await send({"type": "http.response.body", "body": content})
+
+
+async def _nowhere(message: Message) -> None:
+    """Where an answer goes whose line is cut."""
+
+
+def _dripping(send: Send, wait: float) -> Send:
+    """A `send` that gives the body a byte at a time."""
+
+    async def slowly(message: Message) -> None:
+        body = message.get("body", b"")
+        if message["type"] == "http.response.body":
+            for at in range(len(body)):
+                await send({"type": "http.response.body", "body": body[at : at + 1], "more_body": True})
+                await asyncio.sleep(wait)
+            message = {**message, "body": b""}
+        else:
+            await asyncio.sleep(wait)
+        await send(message)
+
+    return slowly
+
+
+async def _until_expired(app: ASGIApp, token: str) -> None:
+    """Ask the board itself until it no longer takes the token, which it may remember for a moment."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + _PROBE_SECONDS
+    status = 0
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: Message) -> None:
+        nonlocal status
+        status = message.get("status", status)
+
+    while status != 401 and loop.time() < until:
+        headers = [(b"authorization", b"Bearer " + token.encode("latin-1")), (b"x-restli-method", b"none")]
+        await app({"type": "http", "method": "POST", "path": restli.PATHS[0], "headers": headers}, receive, send)
+        await asyncio.sleep(0.005)

@@ -1,0 +1,116 @@
+"""The child processes of the demo and of the sandbox, and the loopback ports on which they listen.
+
+What is to run beside them (an ATS, its dispatcher) is one more `part` in `parts`. Must not know what a part does.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from unghost.sandbox.processes import Part, listen
+
+HOST = "127.0.0.1"
+#: Where the fault rules lie in the data directory.
+FAULTS = "faults.json"
+#: Where people look first; each is taken only if it is free and no other port was asked for.
+USUAL_PORT, USUAL_CONTROL_PORT = 8400, 8401
+
+
+class PortTaken(Exception):
+    """A port that was asked for cannot be used. The message is one sentence with the remedy."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listening:
+    """A socket for each who listens. `control` is None in a demo."""
+
+    board: socket.socket
+    smtp: socket.socket
+    inbox: socket.socket
+    host: socket.socket
+    control: socket.socket | None
+
+    def close(self) -> None:
+        """Close them here; the children have their own."""
+        for bound in (self.board, self.smtp, self.inbox, self.host, self.control):
+            if bound is not None:
+                bound.close()
+
+
+def listening(port: int | None, control: bool, control_port: int | None) -> Listening:
+    """Open the ports. None: the usual one if it is free; 0: any. Raises `PortTaken`."""
+    return Listening(
+        board=_usual(port, USUAL_PORT),
+        smtp=listen(HOST, 0),
+        inbox=listen(HOST, 0),
+        host=listen(HOST, 0),
+        control=_usual(control_port, USUAL_CONTROL_PORT) if control else None,
+    )
+
+
+def address(bound: socket.socket) -> str:
+    """The URL of what listens there."""
+    return f"http://{HOST}:{bound.getsockname()[1]}/"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What the parts are made for. `clock` is the file of the test clock, None: the system's clock."""
+
+    folder: Path
+    environment: Mapping[str, str]
+    base_url: str
+    client_id: str
+    own_inbox: bool
+    temporary: bool
+    tls_cert: Path | None
+    tls_key: Path | None
+    clock: Path | None
+
+
+def parts(plan: Plan, listening: Listening) -> tuple[list[Part], list[Part]]:
+    """Every child process, in the order in which they are started: those whose answer is waited for, then the rest."""
+    clock = ("--clock", str(plan.clock)) if plan.clock else ()
+
+    def part(kind: str, *arguments: str, sockets: tuple[socket.socket, ...] = (), nth: str = "") -> Part:
+        listen = [word for i in range(len(sockets)) for word in ("--listen", f"{{{i}}}")]
+        return Part(
+            name=kind + nth,
+            module="unghost.sandbox.child",
+            arguments=(kind, "--lifeline", "{lifeline}", *listen, *clock, *arguments),
+            environment=plan.environment,
+            sockets=sockets,
+            log=plan.folder / "logs" / f"{kind}{nth}.log",
+        )
+
+    tls = ["--tls-cert", str(plan.tls_cert), "--tls-key", str(plan.tls_key)] if plan.tls_cert else []
+    inbox_url = address(listening.inbox) if plan.own_inbox else ""
+    started = []
+    if plan.own_inbox:
+        kept = str(plan.folder / "inbox.jsonl")
+        faults = ("--faults", str(plan.folder / FAULTS)) if plan.clock else ()
+        started.append(part("inbox", "--path", kept, *faults, sockets=(listening.smtp, listening.inbox)))
+    if listening.control is None:
+        started.append(part("web", *tls, sockets=(listening.board,)))
+    else:
+        started.append(part("board", "--inbox", inbox_url, *tls, sockets=(listening.board, listening.control)))
+    host = ("--board", plan.base_url, "--client-id", plan.client_id)
+    started.append(part("host", *host, sockets=(listening.host,)))
+    if plan.temporary:
+        started.append(part("sweep", "--path", str(plan.folder)))
+    if not plan.clock:
+        return [*started, part("dispatcher")], []
+    # Winding makes days of mails due at once: two dispatchers tell them in half the time, and hold up no start.
+    return started, [part("dispatcher"), part("dispatcher", nth="-2")]
+
+
+def _usual(asked: int | None, usual: int) -> socket.socket:
+    try:
+        return listen(HOST, usual if asked is None else asked)
+    except (OSError, OverflowError) as error:
+        if asked is not None:
+            raise PortTaken(f"port {asked} cannot be used ({error}): give another, or 0 for any") from None
+        return listen(HOST, 0)

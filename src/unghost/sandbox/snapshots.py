@@ -1,0 +1,92 @@
+"""The sandbox's states: what it was at its first start, that without anybody in it, and those put aside by name.
+
+Going back to one takes the clock back with it. Must not know what lies in the tables.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from unghost.jobboard.store.accepting import ACCESS, DUE, notify
+from unghost.postgres import connect
+from unghost.postgres.snapshot import put_back, take, taken
+from unghost.sandbox.clock_file import ClockFile
+
+#: The state after the first start, and the same without jobs, applicants and what was reported of them.
+STORY, EMPTY = "story", "empty"
+_PEOPLE = frozenset({"job", "applicant", "application", "resume", "action", "notice"})
+_SCHEMA = "jobboard"
+_CLOCK = "clock.json"
+
+
+class NoSuchSnapshot(ValueError):
+    """The name is none, or may not be one. The message is one sentence with the remedy."""
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """The states of one sandbox; they lie in its data directory."""
+
+    database_url: str
+    folder: Path
+    clock: ClockFile
+
+    async def begin(self) -> None:
+        """At a first start: keep what is there as the story."""
+        if not taken(self._of(STORY)):
+            async with await connect(self.database_url, autocommit=True) as connection:
+                await take(connection, _SCHEMA, self._of(STORY))
+
+    def names(self) -> list[str]:
+        """What can be gone back to."""
+        own = sorted(found.name for found in (self.folder / "snapshots").glob("*") if taken(found))
+        return [STORY, EMPTY, *(name for name in own if name != STORY)]
+
+    def check(self, name: str) -> None:
+        """Raises `NoSuchSnapshot` if it is none."""
+        if name not in self.names():
+            raise NoSuchSnapshot(f"there is no snapshot {name[:80]!r}: there are {', '.join(self.names())}")
+
+    async def take(self, name: str) -> None:
+        """Put the present state aside under a name. Raises `NoSuchSnapshot` for one that cannot be used."""
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", name) or name in (STORY, EMPTY):
+            raise NoSuchSnapshot(
+                f"{name[:80]!r} cannot be a snapshot's name: give small letters, digits, - and _, but no state's"
+            )
+        at = self.clock.now()
+        clock = {
+            "stopped_at": at.isoformat() if self.clock.stopped else None,
+            "ahead": self.clock.ahead.total_seconds(),
+        }
+        async with await connect(self.database_url, autocommit=True) as connection:
+            await take(connection, _SCHEMA, self._of(name))
+        _write(self._of(name) / _CLOCK, clock)
+
+    async def put_back(self, name: str) -> None:
+        """Go back to a state, with its clock; one transaction. Raises `NoSuchSnapshot`."""
+        self.check(name)
+        folder = self._of(STORY if name == EMPTY else name)
+        async with await connect(self.database_url, autocommit=True) as connection:
+            await put_back(connection, _SCHEMA, folder, _PEOPLE if name == EMPTY else ())
+            self._wind_back(folder / _CLOCK)
+            for channel in (ACCESS, DUE):
+                await notify(connection, channel)
+
+    def _wind_back(self, path: Path) -> None:
+        if not path.exists():
+            self.clock.begin_again()
+            return
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        stopped_at = kept["stopped_at"] and datetime.fromisoformat(kept["stopped_at"])
+        self.clock.put_back(stopped_at, timedelta(seconds=kept["ahead"]))
+
+    def _of(self, name: str) -> Path:
+        return self.folder / "snapshots" / name
+
+
+def _write(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content), encoding="utf-8")

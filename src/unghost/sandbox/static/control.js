@@ -1,0 +1,121 @@
+// Makes the control page's buttons call its own API, lets the clock tick, and keeps the list fresh.
+"use strict";
+
+(() => {
+  const list = document.getElementById("list");
+  const said = document.getElementById("said");
+  const hands = document.getElementById("now");
+  const state = document.getElementById("state");
+  const stop = document.getElementById("stop");
+  const filter = document.getElementById("filter");
+  const open = list.querySelector("[aria-current]")?.dataset.number;
+  let ahead = 0;
+
+  function show(clock) {
+    ahead = Date.parse(clock.now) - Date.now();
+    hands.dateTime = clock.now;
+    hands.dataset.stopped = clock.stopped ? "yes" : "no";
+    state.textContent = clock.stopped ? "UTC, stopped" : "UTC";
+    stop.textContent = clock.stopped ? "Let it run" : "Stop";
+    stop.dataset.call = `POST /clock/${clock.stopped ? "run" : "freeze"}`;
+    tick();
+  }
+
+  function tick() {
+    const now = hands.dataset.stopped === "yes" ? new Date(hands.dateTime) : new Date(Date.now() + ahead);
+    hands.textContent = now.toISOString().slice(0, 19).replace("T", " ");
+  }
+
+  function say(text, wrong) {
+    said.textContent = text;
+    said.classList.toggle("wrong", Boolean(wrong));
+  }
+
+  async function call(line, body) {
+    const [method, path] = line.split(" ");
+    const buttons = document.querySelectorAll("button");
+    const focused = document.activeElement;
+    for (const button of buttons) button.disabled = true;
+    try {
+      const answer = await fetch(path, { method, body });
+      const told = answer.status === 204 ? {} : await answer.json();
+      if (!answer.ok) {
+        say(told.message, true);
+      } else if (path.startsWith("/clock")) {
+        show(told);
+        const times = told.moments === 1 ? "once" : `${told.moments} times`;
+        say(told.ready ? `Ready: something fell due ${told.moments ? times : "never"} on the way.` : "The clock runs.");
+      } else {
+        location.assign("/");
+      }
+    } catch {
+      say("The sandbox does not answer: is it still running?", true);
+    } finally {
+      for (const button of buttons) button.disabled = false;
+      focused?.focus?.();
+    }
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (button?.dataset.call) call(button.dataset.call, button.dataset.body);
+    if (button?.dataset.copy) {
+      const text = document.getElementById(button.dataset.copy).textContent;
+      navigator.clipboard.writeText(text).then(() => say("Copied."), () => say("The browser did not allow it.", true));
+    }
+  });
+  document.getElementById("by").addEventListener("submit", (event) => {
+    event.preventDefault();
+    call("POST /clock/advance", JSON.stringify({ by: document.getElementById("by-time").value.trim() }));
+  });
+  document.getElementById("fault")?.addEventListener("submit", (event) => {
+    event.preventDefault();
+    call("POST /faults", document.getElementById("rule").value);
+  });
+  filter.classList.add("scripted");
+  filter.elements.status.addEventListener("change", () => filter.submit());
+
+  let busy = false;
+  let again = false;
+  async function refresh() {
+    if (busy) {
+      again = true;
+      return;
+    }
+    busy = true;
+    try {
+      const query = new URLSearchParams(location.search);
+      query.set("part", "list");
+      const answer = await fetch(`/?${query}`, { headers: { accept: "text/html" } });
+      if (!answer.ok) return;
+      const known = new Set(Array.from(list.querySelectorAll("[data-number]"), (a) => a.dataset.number));
+      const focused = document.activeElement?.dataset?.number;
+      list.innerHTML = await answer.text();
+      for (const link of list.querySelectorAll("[data-number]")) {
+        if (link.dataset.number === open) link.setAttribute("aria-current", "page");
+        if (!known.has(link.dataset.number)) link.classList.add("new");
+        if (link.dataset.number === focused) link.focus({ preventScroll: true });
+      }
+    } finally {
+      busy = false;
+      if (again) {
+        again = false;
+        refresh();
+      }
+    }
+  }
+
+  async function look() {
+    show(await (await fetch("/clock")).json());
+    refresh();
+  }
+  const stream = new EventSource("/live");
+  stream.addEventListener("entry", (event) => {
+    show(JSON.parse(event.data));
+    refresh();
+  });
+  // Something may have come before the stream was open, or while the sandbox was restarted.
+  stream.addEventListener("listening", look);
+  show({ now: hands.dateTime, stopped: hands.dataset.stopped === "yes" });
+  setInterval(tick, 1000);
+})();

@@ -1,0 +1,99 @@
+"""The sandbox's control page as people use it: wind, read, break things; accessible and by keyboard (spec R37)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import DESKTOP, PHONE
+from tests.browser.test_accessible import broken_rules, sideways
+from tests.journeys.winding import Sandbox
+from tests.journeys.winding import sandbox as run_sandbox
+
+EXAMPLE = "urn:li:jobApplication:12345678"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """One sandbox for the module."""
+    with run_sandbox(tmp_path_factory.mktemp("sandbox")) as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(running: Sandbox) -> Sandbox:
+    """The sandbox as after its first start."""
+    running.reset()
+    return running
+
+
+@contextmanager
+def page_of(browser: Browser, sandbox: Sandbox, path: str = "", **options: Any) -> Iterator[Page]:
+    """The control page; at the end nothing may have gone wrong in it."""
+    context = browser.new_context(**({"viewport": DESKTOP} | options))
+    page = context.new_page()
+    broken: list[str] = []
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    page.on("console", lambda said: broken.append(said.text) if "Content Security Policy" in said.text else None)
+    page.goto(sandbox.control_url + path)
+    yield page
+    context.close()
+    assert broken == []
+
+
+def test_a_person_reports_winds_72_hours_and_reads_the_rejection(browser: Browser, sandbox: Sandbox) -> None:
+    with page_of(browser, sandbox) as page:
+        page.get_by_text("No request yet").wait_for()
+        assert sandbox.report(EXAMPLE, "APPLICATION_REJECTED").status_code == 201
+        page.get_by_role("link", name="stored as action").click()  # it came by itself
+        expect(page.get_by_role("cell", name="waiting")).to_be_visible()
+        page.get_by_role("button", name="+72 h").click()
+        expect(page.get_by_role("status")).to_have_text("Ready: something fell due once on the way.")
+        page.reload()
+        expect(page.get_by_role("cell", name="told")).to_be_visible()
+        page.get_by_role("link", name="Inbox").click()
+        page.get_by_role("link", name="Workshop Lead, Joinery").first.click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Workshop Lead, Joinery at Harbour & Pine")
+
+
+def test_all_of_it_works_by_keyboard(browser: Browser, sandbox: Sandbox) -> None:
+    with page_of(browser, sandbox) as page:
+        page.get_by_label("by", exact=True).focus()
+        page.keyboard.type("2d")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status")).to_have_text("Ready: something fell due never on the way.")
+        page.get_by_label("by", exact=True).fill("yesterday")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status")).to_contain_text("'yesterday' is no time: give a number")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("UTC, stopped")).to_be_visible()
+        assert sandbox.told("GET", "clock")["stopped"] is True
+        page.get_by_label("A rule, as JSON").fill('{"when": {}, "what": {"status": 503}, "name": "my rule"}')
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("button", name="Remove all rules")).to_be_visible()
+        assert sandbox.report(EXAMPLE, "APPLICATION_VIEWED").status_code == 503
+        expect(page.get_by_text("rule: my rule")).to_be_visible()
+        page.get_by_role("button", name="linkedin").press("Enter")
+        expect(page.get_by_role("button", name="linkedin")).to_have_attribute("aria-pressed", "true")
+        page.get_by_role("button", name="story").press("Enter")
+        expect(page.get_by_text("No request yet")).to_be_visible()
+        assert sandbox.told("GET", "faults")["rules"] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_it_is_accessible_and_fits(browser: Browser, sandbox: Sandbox, scheme: str, size: dict[str, int]) -> None:
+    sandbox.told("POST", "faults", {"when": {}, "what": {"status": 503}, "nth": 2})
+    for action in ("APPLICATION_VIEWED", "APPLICATION_VIEWED", "x" * 300):
+        sandbox.report(EXAMPLE, action)
+    newest = sandbox.told("GET", "journal")["entries"][0]["number"]
+    for path in ("", f"journal/{newest}", f"journal/{newest - 2}", "?text=nothing"):
+        with page_of(browser, sandbox, path, color_scheme=scheme, viewport=size, reduced_motion="reduce") as page:
+            assert (broken_rules(page), sideways(page)) == ([], 0), path
