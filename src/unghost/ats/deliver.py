@@ -106,17 +106,19 @@ class _Taking:
             found = await self._held.lines(1 if self._probing() else 2 * self._to.most)
             if not found:
                 return None
-            lines = deque(self._line(one) for one in found)
+            lines = self._folded(found)
             await self._held.settle([settled for one in lines for settled in _at_once(one)])
             while lines and not self._over():
                 if (ended := await self._wave(lines)) is not None:
                     return ended
         return None
 
-    def _line(self, found: turns.Line) -> _Line:
-        grace, now = self._own.grace // _MILLISECOND, self._held.now()
-        steps = line.fold(found.waiting, found.past, now, grace, takes_back=self._to.takes_back)
-        return _Line(deque(steps), found.waiting)
+    def _folded(self, found: Sequence[turns.Line]) -> deque[_Line]:
+        grace, now, takes_back = self._own.grace // _MILLISECOND, self._held.now(), self._to.takes_back
+        return deque(
+            _Line(deque(line.fold(one.waiting, one.past, now, grace, takes_back=takes_back)), one.waiting)
+            for one in found
+        )
 
     async def _wave(self, lines: deque[_Line]) -> Outcome | None:
         """Send the next of some lines; those with nothing left leave. Gives how the turn ends, if it does."""
