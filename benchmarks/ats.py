@@ -133,7 +133,7 @@ def dispatched(ground: Ground, kind: str, count: int) -> tuple[float, str]:
             groups = {"dispatcher": [program.pid], "board": [board.pid], "PostgreSQL": [ground.postgres]}
             before, first = {name: processor.seconds(roots) for name, roots in groups.items()}, _sent(connection)
             deadline = perf_counter() + _PATIENCE
-            while _sent(connection) < count:
+            while _waits(connection):
                 if perf_counter() > deadline:
                     raise programs.Failed(f"{_sent(connection)} of {count} were sent")
                 sleep(0.2)
@@ -148,6 +148,12 @@ def _sent(connection: psycopg.Connection) -> int:
     row = connection.execute("SELECT count(*) FROM unghost_activity WHERE state = 'sent'").fetchone()
     assert row is not None
     return int(row[0])
+
+
+def _waits(connection: psycopg.Connection) -> bool:
+    """Asked of the index: counting would cost PostgreSQL more than the dispatcher does."""
+    query = "SELECT 1 FROM unghost_activity WHERE customer_id = 1 AND attempt_at < 9000000000000 LIMIT 1"
+    return connection.execute(query).fetchone() is not None
 
 
 def _rate(connection: psycopg.Connection) -> float:

@@ -34,7 +34,7 @@ PROBE_AFTER = 3
 #: Waits for the token bucket up to this are waited out within the turn.
 _SHORT_MS = 1000
 #: Waves that are read together.
-_WAVES = 5
+_WAVES = 3
 _MILLISECOND = timedelta(milliseconds=1)
 
 
