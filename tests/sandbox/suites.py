@@ -35,12 +35,18 @@ def begin(folder: Path, suite: str, *options: str, **variables: str) -> subproce
             *options,
         ],
         cwd=folder,
-        env=environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", **variables),
+        env=_environment(**variables),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
     )
+
+
+def _environment(**variables: str) -> dict[str, str]:
+    """None of what pytest and xdist tell the children of this run."""
+    kept = environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", **variables)
+    return {name: value for name, value in kept.items() if not name.startswith(("PYTEST_XDIST_", "PYTEST_CURRENT_"))}
 
 
 def run(folder: Path, suite: str, *options: str, **variables: str) -> Outcome:

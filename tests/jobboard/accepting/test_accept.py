@@ -67,7 +67,9 @@ async def test_a_rejection_waits_72_hours_from_the_later_of_receipt_and_performa
     acceptor: Acceptor, world: w.World, pool: AsyncConnectionPool
 ) -> None:
     early, late = world.applications[:2]
-    await accept(acceptor, world, report(early, REJECTED, minutes=-60), report(late, REJECTED, minutes=4))
+    ahead = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=4)
+    ahead_of_time = Report(late, REJECTED, ahead, w.ORGANIZATION)
+    await accept(acceptor, world, report(early, REJECTED, minutes=-60), ahead_of_time)
     async with pool.connection() as connection:
         cursor = await connection.execute(
             """SELECT n.application_number, n.due_at, a.received_at, a.performed_at, n.state
