@@ -67,7 +67,7 @@ def certify(
         raise Wrong(str(error)) from None
     console.print()
     console.print(told.table(made))
-    console.print(f"\n{made.sentence}", style="bold")
+    console.print(f"\n{made.counts}: {made.headline}", style="bold")
     if junit is not None:
         junit.write_bytes(told.junit(made))
     if html is not None:

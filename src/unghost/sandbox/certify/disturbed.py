@@ -88,7 +88,9 @@ def restart(stage: Stage) -> Sequence[Attempt | str]:
             time.sleep(0.1)
         stage.restart()
     done = [(opened, VIEWED), (other, VIEWED), (rejected, REJECTED)]
-    found = stage.wait(people, lambda found: all(_through(found, person, action) for person, action in done))
+    # The webhook answers again; what reports may need as long once more.
+    starting = stage.plan.timeouts.start
+    found = stage.wait(people, lambda found: all(_through(found, p, action) for p, action in done), more=starting)
     lost = [f"{action} of application {p.number}" for p, action in done if not _through(found, p, action)]
     if lost:
         raise Failed(f"the ATS was restarted, and lost: {'; '.join(lost)}", found)

@@ -30,6 +30,18 @@ NONE = "none"
 OF_ONE = ("id", "number", "email", "name")
 OF_MANY = ("ids", "numbers", "emails")
 OF_RUN = ("organization", "board_url", "port", "folder", "python")
+#: What msgspec calls a kind of value, and what a person does.
+_KINDS = {
+    "object": "a table",
+    "array": "a list",
+    "str": "text in quotes",
+    "int": "a number",
+    "float": "a number",
+    "bool": "true or false",
+    "object | null": "a table",
+    "array | null": "a list",
+    "str | null": "text in quotes",
+}
 _PLACE = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -86,7 +98,7 @@ class Timeouts(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
 
 class _File(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     ats: _Ats
-    acts: dict[str, How | str]
+    acts: dict[str, Any]
     login: How | None = None
     lookup: How | None = None
     timeouts: Timeouts = Timeouts()
@@ -171,23 +183,27 @@ def _acts(read: _File) -> dict[str, How | None]:
         if given is None:
             said = f'acts.{name} is missing: say how {meaning}, or "{NONE}" if your ATS has no such thing'
             raise ValueError(said)
-        if isinstance(given, str):
-            if given != NONE:
-                raise ValueError(f'acts.{name} is {given[:40]!r}: give a table, or "{NONE}" if there is no such thing')
+        if given == NONE:
             found[name] = None
             continue
+        if not isinstance(given, dict):
+            raise ValueError(f'acts.{name} is {given!a:.40}: give a table, or "{NONE}" if there is no such thing')
+        try:
+            how = msgspec.convert(given, How)
+        except msgspec.ValidationError as error:
+            raise ValueError(_plain(error, f"acts.{name}")) from None
         places = (*OF_RUN, *({"bulk_reject": OF_MANY, "restart": ()}.get(name, OF_ONE)))
         if name == "elsewhere":
             places = (*OF_RUN, "email", "name")
-        _one_way(f"acts.{name}", given, places)
-        text = " ".join(given.texts())
+        _one_way(f"acts.{name}", how, places)
+        text = " ".join(how.texts())
         if "{id" in text and read.lookup is None:
             raise ValueError(f"acts.{name} wants {{id}} and there is no [lookup]: say how the ATS's own id is found")
         needs = {"bulk_reject": OF_MANY, "restart": ()}.get(name, OF_ONE)
-        if needs and given.person is None and not any(f"{{{place}}}" in text for place in needs):
+        if needs and how.person is None and not any(f"{{{place}}}" in text for place in needs):
             wanted = ", ".join(f"{{{place}}}" for place in needs)
             raise ValueError(f"acts.{name} does not say whom it is about: put one of {wanted} into it")
-        found[name] = given
+        found[name] = how
     return found
 
 
@@ -249,9 +265,12 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(each)
 
 
-def _plain(error: Exception) -> str:
+def _plain(error: Exception, within: str = "") -> str:
     said, _, where = str(error).partition(" - at `$")
-    where = where.strip("`").lstrip(".")
+    where = (within + where.strip("`")).lstrip(".")
     said = re.sub(r"Object contains unknown field `(.*)`", r"there is no setting \1", said)
     said = re.sub(r"Object missing required field `(.*)`", r"\1 is missing", said)
+    for word, name in _KINDS.items():
+        said = said.replace(f"`{word}`", name)
+    said = re.sub(r"Expected (.*), got (.*)", r"this is \2; give \1", said)
     return f"{where}: {said}" if where else said

@@ -66,16 +66,21 @@ class Certificate:
         return sum(result.verdict == verdict for result in self.results)
 
     @property
-    def sentence(self) -> str:
-        """The outcome."""
+    def counts(self) -> str:
+        """How the cases ended."""
         parts = [f"{self.count('passed')} passed"]
-        parts += [f"{count} {verdict}" for verdict in ("failed", "not tried") if (count := self.count(verdict))]
+        bad: tuple[Verdict, ...] = ("failed", "not tried")
+        parts += [f"{count} {verdict}" for verdict in bad if (count := self.count(verdict))]
         if nothing := self.count("has none"):
             parts.append(f"{nothing} left out, for {self.ats} has no such thing")
-        said = ", ".join(parts)
+        return ", ".join(parts)
+
+    @property
+    def headline(self) -> str:
+        """The outcome."""
         if not self.complete:
-            return f"{said}; a certificate needs all {len(CASES)} cases"
-        return f"{said}: {self.ats} is {'certified' if self.passed else 'not certified'}"
+            return f"{self.ats} was tried in part"
+        return f"{self.ats} is {'certified' if self.passed else 'not certified'}"
 
 
 def chosen(only: Sequence[str]) -> list[Case]:

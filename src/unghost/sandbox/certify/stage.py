@@ -158,9 +158,11 @@ class Stage:
         numbers = {str(person.number) for person in people}
         return [attempt for attempt in self.seen() if attempt.application in numbers]
 
-    def wait(self, people: Sequence[Person], enough: Callable[[list[Attempt]], bool]) -> list[Attempt]:
-        """The attempts about these, as soon as they are enough, or when the time is over."""
-        deadline = time.monotonic() + self.plan.timeouts.report
+    def wait(
+        self, people: Sequence[Person], enough: Callable[[list[Attempt]], bool], *, more: float = 0
+    ) -> list[Attempt]:
+        """The attempts about these, as soon as they are enough, or when the time is over. `more`: seconds beyond it."""
+        deadline = time.monotonic() + self.plan.timeouts.report + more
         while True:
             found = self.of(*people)
             if enough(found) or time.monotonic() > deadline:

@@ -23,6 +23,7 @@ _MARKS = {
     "not tried": ("?", "bold yellow"),
     "has none": ("–", "dim"),
 }
+_WORDS = {"passed": "Passed", "failed": "Failed", "not tried": "Not tried", "has none": "Left out"}
 #: So many lines of evidence stand in the table; the page and the XML have all.
 _SHOWN = 3
 #: What XML 1.0 cannot hold.
@@ -113,25 +114,30 @@ def page(made: Certificate) -> bytes:
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined
     )
     text = templates.get_template("certificate.html").render(
-        made=made, style=(_HERE / "certificate.css").read_text(encoding="utf-8"), evidence=_shown, marks=_MARKS
+        made=made,
+        style=(_HERE / "certificate.css").read_text(encoding="utf-8"),
+        evidence=_evidence,
+        words=_WORDS,
+        total=len(CASES),
     )
     return text.encode("utf-8", "replace")
 
 
-def _shown(result: Result) -> list[dict[str, Any]]:
+def _evidence(result: Result) -> list[dict[str, Any]]:
     """Evidence for the page: a line, and the journal's entry where there is one."""
     shown = []
     for each in result.evidence:
         entry = each.entry if isinstance(each, Attempt) else None
-        shown.append({"line": line(each), "entry": entry, "body": _pretty(entry["body"]) if entry else ""})
+        pretty = {name: _pretty(entry[name]) if entry else "" for name in ("body", "answer")}
+        shown.append({"line": line(each), "entry": entry, **pretty})
     return shown
 
 
-def _pretty(body: str) -> str:
+def _pretty(text: str) -> str:
     try:
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
     except ValueError:
-        return body
+        return text
 
 
 def _xml(text: str) -> str:
