@@ -64,6 +64,7 @@ reference: setup
 
 bench: setup
 	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks.ats
 
 schema: setup
 	@$(BIN)/python -m unghost.postgres.schema

@@ -10,7 +10,7 @@ from .app import create
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run it until SIGTERM or Ctrl-C."""
-    return serve("examples.flask_ats", create, argv)
+    return serve(str(__package__), create, argv)
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def test_the_django_page_alone_adds_unghost_to_a_project(
     project.run(
         """python manage.py shell -c '
 from django.test import Client
-client = Client()
+client = Client(SERVER_NAME="localhost")
 assert client.post("/candidates/reject", {"id": [1, 999]}).status_code == 302
 '"""
     )

@@ -170,7 +170,7 @@ def test_an_address_that_others_reach_wants_a_key(ats_database: AtsDatabase, tmp
     ]:
         with pytest.raises(Wrong, match=says):
             ats_relay.relay(listen=listen, config=config)
-    with pytest.raises(Wrong, match="the variable NOWHERE is empty"):
+    with pytest.raises(Wrong, match="set the variable NOWHERE"):
         ats_relay.relay(key="env:NOWHERE", config=config)
 
 

@@ -141,7 +141,7 @@ def test_a_secret_is_itself_or_stands_elsewhere(tmp_path: Path, monkeypatch: pyt
     ]  # fmt: skip
     file.write_text("\n")
     for missing, says in [
-        ("env:NOWHERE", "the variable NOWHERE is empty"),
+        ("env:NOWHERE", "set the variable NOWHERE"),
         (f"file:{file}", "is empty"),
         (f"file:{tmp_path / 'none'}", "No such file"),
         ("", "a stored secret is empty"),

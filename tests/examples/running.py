@@ -88,7 +88,7 @@ class _Board(http.server.BaseHTTPRequestHandler):
         media_type, content = RESUMES.get(self.path, ("", b""))
         self.send_response(200 if content else 404)
         self.send_header("Content-Type", media_type or "text/plain")
-        self.send_header("Content-Disposition", f"attachment; filename*=UTF-8''z%C3%B6e.{media_type[-3:]}")
+        self.send_header("Content-Disposition", f"attachment; filename*=UTF-8''zo%C3%AB.{self.path.rpartition('/')[2]}")
         self.end_headers()
         self.wfile.write(content)
 

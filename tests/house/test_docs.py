@@ -16,7 +16,7 @@ from tools import reference
 
 from tests.house.sources import ROOT, SOURCE, text, tracked
 from tests.house.test_spec_numbers import BUILT, LAST
-from unghost.cli.frame import REPORT_VARIABLES
+from unghost.cli.frame import ATS_VARIABLE, REPORT_VARIABLES
 from unghost.jobboard.settings import PREFIX, Settings
 
 PAGES = [path for path in tracked() if path.suffix == ".md" and (path.parent == ROOT or ROOT / "docs" in path.parents)]
@@ -28,8 +28,9 @@ FILE = re.compile(
 )
 # Where a path in the documentation may begin.
 BEGINNINGS = [ROOT, SOURCE, SOURCE / "jobboard", SOURCE / "jobboard" / "web", SOURCE / "jobboard" / "wording"]
+BEGINNINGS += [SOURCE / "ats", SOURCE / "ats" / "destinations", SOURCE / "sandbox"]
 # Files that an example writes, and rooms that are planned.
-NOT_OURS = {"offer.html", "site/", "conftest.py", "my_ats.py", "test_my_ats.py"}
+NOT_OURS = {"offer.html", "site/", "conftest.py", "my_ats.py", "test_my_ats.py", "unghost.toml", "manage.py"}
 ARCHITECTURE = text(ROOT / "ARCHITECTURE.md")
 DECISIONS = ROOT / "docs" / "decisions"
 #: Kilobytes of a picture.
@@ -94,7 +95,7 @@ def test_every_file_that_is_named_exists(page: Path) -> None:
 @EACH
 def test_every_setting_that_is_named_exists(page: Path) -> None:
     known = {PREFIX + each.name.upper() for each in fields(Settings)}
-    known |= {f"{name}_FILE" for name in known} | set(REPORT_VARIABLES)
+    known |= {f"{name}_FILE" for name in known} | {*REPORT_VARIABLES, ATS_VARIABLE}
     known |= {"UNGHOST_TEST_DATABASE_URL", "UNGHOST_TEST_WRITE_SNAPSHOTS"}
     wrong = set(re.findall(r"\bUNGHOST_[A-Z][A-Z_]*[A-Z]\b(?!…)", text(page))) - known
     assert not wrong, f"{page.name} names {sorted(wrong)}"
@@ -104,9 +105,9 @@ def test_every_setting_that_is_named_exists(page: Path) -> None:
 def test_every_command_that_is_shown_can_be_given(page: Path) -> None:
     wrong = []
     for line in re.sub(r"\\\n", " ", code(page)).splitlines():
-        for said in re.findall(r"(?<![\w/.@:-])(?:\.venv/bin/)?unghost ((?:[a-z]+ ?)+[^`|#]*)", line):
+        for said in re.findall(r"(?<![\w/.@:-])(?:\.venv/bin/)?unghost (?!import )((?:[a-z]+ ?)+[^`|#]*)", line):
             words = said.split()
-            command = next((name for name in (" ".join(words[:2]), words[0]) if name in commands()), None)
+            command = next((name for n in (3, 2, 1) if (name := " ".join(words[:n])) in commands()), None)
             if command is None:
                 wrong.append(f"unghost {said}")
             else:

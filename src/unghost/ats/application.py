@@ -12,9 +12,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from unghost.wire import urn
+from unghost.wire.webhook import EXPORT
 
-#: The only kind of event that a job's webhook is sent.
-TYPE = "EXPORT_JOB_APPLICATION"
 #: What the ATS names as the candidate's source; the wire's documents ask for these words.
 SOURCE = "LinkedIn apply"
 #: The last moment that a datetime can hold, in milliseconds.
@@ -65,8 +64,8 @@ def read(body: bytes, destination: str, organization: int) -> ReceivedApplicatio
         raise ApplicationError("the body is no JSON: send one application as a JSON object in UTF-8") from None
     if not isinstance(payload, dict):
         raise ApplicationError("the body is no JSON object: send one application")
-    if payload.get("type") != TYPE:
-        raise ApplicationError(f"type is not {TYPE}: this address takes nothing else")
+    if payload.get("type") != EXPORT:
+        raise ApplicationError(f"type is not {EXPORT}: this address takes nothing else")
     given = payload.get("jobApplicationId")
     try:
         number = urn.read(urn.JOB_APPLICATION, given if isinstance(given, str) else "")

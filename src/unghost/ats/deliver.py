@@ -33,6 +33,8 @@ FIRST, LONGEST = timedelta(seconds=1), timedelta(minutes=5)
 PROBE_AFTER = 3
 #: Waits for the token bucket up to this are waited out within the turn.
 _SHORT_MS = 1000
+#: Waves that are read together.
+_WAVES = 3
 _MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -97,26 +99,42 @@ class _Taking:
     def __init__(self, own: Deliverer, held: Held, destination: Destination) -> None:
         self._own, self._held, self._to = own, held, destination
         self._renewed = False  # the token, since the board last answered for a report
+        self._settling: asyncio.Task[None] | None = None  # the last wave, while the next is being sent
         given = destination.settings
         self._rate = (given.rate_per_second, given.burst)
         self._limits = (*self._rate, given.daily_quota)
 
     async def run(self) -> Outcome | None:
+        try:
+            return await self._run()
+        finally:
+            await self._settled()
+
+    async def _run(self) -> Outcome | None:
         while not self._over():
-            found = await self._held.lines(1 if self._probing() else 2 * self._to.most)
+            found = await self._held.lines(1 if self._probing() else _WAVES * self._to.most)
             if not found:
                 return None
-            lines = deque(self._line(one) for one in found)
+            lines = self._folded(found)
             await self._held.settle([settled for one in lines for settled in _at_once(one)])
             while lines and not self._over():
                 if (ended := await self._wave(lines)) is not None:
                     return ended
+            await self._settled()
         return None
 
-    def _line(self, found: turns.Line) -> _Line:
-        grace, now = self._own.grace // _MILLISECOND, self._held.now()
-        steps = line.fold(found.waiting, found.past, now, grace, takes_back=self._to.takes_back)
-        return _Line(deque(steps), found.waiting)
+    async def _settled(self) -> None:
+        """See that the last wave is settled. Raises `TurnLost`."""
+        settling, self._settling = self._settling, None
+        if settling is not None:
+            await settling
+
+    def _folded(self, found: Sequence[turns.Line]) -> deque[_Line]:
+        grace, now, takes_back = self._own.grace // _MILLISECOND, self._held.now(), self._to.takes_back
+        return deque(
+            _Line(deque(line.fold(one.waiting, one.past, now, grace, takes_back=takes_back)), one.waiting)
+            for one in found
+        )
 
     async def _wave(self, lines: deque[_Line]) -> Outcome | None:
         """Send the next of some lines; those with nothing left leave. Gives how the turn ends, if it does."""
@@ -133,7 +151,11 @@ class _Taking:
         await self._take_back([(one, step) for one, step in firsts if isinstance(step, line.TakeBack)], came)
         if came.closed is None:
             await self._send([(one, step) for one, step in firsts if isinstance(step, line.Send)], came)
-        await self._held.settle(came.settled, progress=came.answered)
+        await self._settled()
+        # Beside the next wave: a report that is not settled yet was answered for, so the order holds.
+        self._settling = asyncio.create_task(self._held.settle(came.settled, progress=came.answered))
+        if came.closed is not None:
+            await self._settled()
         self._renewed = self._renewed and not came.answered
         lines.extend(one for one in wave if one.steps)
         return None if came.closed is None else await self._blocked(came.closed)

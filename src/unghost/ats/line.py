@@ -5,13 +5,13 @@ Pure. A rejection that was undone before it was sent is never sent; one that was
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from unghost.ats.activity import UNDOING, Kind
 
 #: What each kind is called on the wire; what undoes a rejection has no name there.
-ACTIONS = {
+ACTIONS: Mapping[str, str] = {
     Kind.VIEWED: "APPLICATION_VIEWED",
     Kind.RESUME_DOWNLOADED: "RESUME_DOWNLOADED",
     Kind.RESUME_DISPLAYED: "RESUME_DOWNLOADED",
@@ -102,6 +102,8 @@ def fold(
 
     Taking back comes first, whatever else the line waits for: the hold is running. All times are in milliseconds.
     """
+    if not any(row.activity in UNDOING for row in waiting):
+        return _rest(waiting, now, grace)
     undone: list[Step] = []
     gone: set[int] = set()
     settled: set[int] = set()  # of the past
@@ -142,9 +144,10 @@ def _rest(line: Sequence[Waiting], now: int, grace: int) -> list[Step]:
         until = max(row.attempt_at, _graced(row, grace))
         if until > now:
             return [*steps, Wait(until, tuple(line[nth:]))]
-        try:
-            steps.append(Send(row, ACTIONS[Kind(row.activity)]))
-        except ValueError:
+        action = ACTIONS.get(row.activity)
+        if action is not None:
+            steps.append(Send(row, action))
+        else:
             known = ", ".join(Kind)
             steps.append(Dead(row, UNKNOWN_ACTIVITY, f"activity is {row.activity[:40]!a}: write one of {known}"))
     return steps

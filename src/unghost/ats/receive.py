@@ -22,6 +22,7 @@ from unghost.ats.store import callers, receiving
 from unghost.ats.store.recording import Statement
 from unghost.ats.webhook import Answer, Problem, refused
 from unghost.clock import Clock
+from unghost.wire.webhook import SIGNATURE
 
 log = logging.getLogger("unghost.ats")
 
@@ -132,11 +133,11 @@ def _objection(delivery: Delivery, key: str) -> Answer | None:
     if len(delivery.body) > webhook.MOST_BYTES:
         return refused(Problem.BODY_TOO_LARGE, f"the body is larger than {webhook.MOST_BYTES >> 20} MiB")
     if not delivery.signature:
-        return refused(Problem.SIGNATURE_MISSING, f"the header {webhook.SIGNATURE} is missing: sign the body")
+        return refused(Problem.SIGNATURE_MISSING, f"the header {SIGNATURE} is missing: sign the body")
     if not webhook.is_signed(delivery.body, delivery.signature, key):
         return refused(
             Problem.SIGNATURE_INVALID,
-            f"{webhook.SIGNATURE} does not fit the body: sign hmacsha256= and the body with this customer's secret",
+            f"{SIGNATURE} does not fit the body: sign hmacsha256= and the body with this customer's secret",
         )
     return None
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from unghost.ats import secret as secrets
+
 #: The variable that names the file, and the file that is read without it.
 VARIABLE, FILE = "UNGHOST_ATS_CONFIG", "unghost.toml"
 KINDS = ("linkedin", "unghost")
@@ -85,20 +87,10 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
 
 def secret(given: str, environ: Mapping[str, str] = os.environ) -> str:
     """A secret itself, or what `env:NAME` or `file:PATH` holds. Raises `SettingsError`."""
-    kind, colon, rest = given.partition(":")
-    if colon and kind == "env":
-        if not environ.get(rest):
-            raise SettingsError(f"env:{rest} is not set: set the variable {rest} for the dispatcher")
-        return environ[rest]
-    if colon and kind == "file":
-        try:
-            return Path(rest).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError, ValueError) as error:
-            said = getattr(error, "strerror", None) or "it is not text"
-            raise SettingsError(
-                f"file:{rest} cannot be read ({said}): give a file that the dispatcher may read"
-            ) from None
-    return given
+    try:
+        return secrets.read(given, environ)
+    except secrets.SecretError as error:
+        raise SettingsError(str(error)) from None
 
 
 def duration(given: str) -> timedelta:

@@ -5,7 +5,6 @@ Both are HMACs under the client secret of the customer's child application. Must
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 from dataclasses import dataclass
@@ -13,9 +12,8 @@ from enum import StrEnum
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
-SIGNATURE = "X-LI-Signature"
-#: Hashed before the body, and not sent.
-_PREFIX = b"hmacsha256="
+from unghost.wire.webhook import response, sign
+
 #: The largest body that is read: a long cover letter and many answers are far below.
 MOST_BYTES = 4 << 20
 _LONGEST_CODE = 512
@@ -97,22 +95,15 @@ def challenge(query: str, secret: str) -> Answer:
         codes = []
     if len(codes) != 1 or not codes[0].isascii() or len(codes[0]) > _LONGEST_CODE:
         return refused(Problem.CHALLENGE_INVALID, "challengeCode is missing: give it once in the query, in ASCII")
-    response = hmac.new(secret.encode(), codes[0].encode(), hashlib.sha256).hexdigest()
-    return Answer(
-        HTTPStatus.OK, json.dumps({"challengeCode": codes[0], "challengeResponse": response}).encode()
-    )  # fmt: skip
-
-
-def signature(body: bytes, secret: str) -> str:
-    """What a board puts into the header `X-LI-Signature`."""
-    return hmac.new(secret.encode(), _PREFIX + body, hashlib.sha256).hexdigest()
+    said = {"challengeCode": codes[0], "challengeResponse": response(secret, codes[0])}
+    return Answer(HTTPStatus.OK, json.dumps(said).encode())
 
 
 def is_signed(body: bytes, given: str, secret: str) -> bool:
     """Whether the signature fits the body as it came or, as another page of the documents wants it, escaped."""
     header = given.strip().lower().encode(errors="replace")
     # Every form is tried, so that the time tells nothing.
-    return max([hmac.compare_digest(signature(form, secret).encode(), header) for form in _forms(body)])
+    return max([hmac.compare_digest(sign(secret, form).encode(), header) for form in _forms(body)])
 
 
 def _forms(body: bytes) -> list[bytes]:

@@ -58,6 +58,14 @@ for _name, _help in {
     "redrive": "Put dead letters back into their lines.",
 }.items():
     ats.command(f"unghost.cli.ats_looking:{_name}", name=_name, help=_help)
+for _module, _name, _help in (
+    ("coverage", "coverage", "Say of every applicant received what was reported and what is missing."),
+    ("coverage", "backfill", "Record what `unghost ats coverage` says is missing."),
+    ("stages", "stages", "Print what [stages] would have reported over the past."),
+    ("trigger", "trigger", "Print the SQL of triggers that record a stage column's changes."),
+    ("relay", "relay", "Serve POST /activities, for programs in any language on this machine."),
+):
+    ats.command(f"unghost.cli.ats_{_module}:{_name}", name=_name, help=_help)
 
 
 @ats.command

@@ -97,6 +97,7 @@ def _line(demo: Demo) -> dict[str, object]:
         "base_url": demo.base_url,
         "inbox_url": demo.inbox_url,
         "host_url": demo.host_url,
+        "ats_url": demo.ats_url,
         "client_id": demo.client_id,
         "client_secret": demo.client_secret,
         "organization": demo.organization,
@@ -127,7 +128,8 @@ def _page(demo: Demo, settings: Settings) -> None:
         ("Applicant's pages", demo.applicant_login_url),
         ("…and in German", demo.other_applicant_login_url),
         ("Customer's consent", demo.admin_login_url),
-        ("A pretend ATS", f"{demo.host_url}  (embeds the consent widget; sign in as {EXAMPLE_ADMIN})"),
+        *([("The ATS", f"{demo.ats_url}  (be the recruiter: open, read, reject)")] if demo.ats_url else []),
+        ("Its settings", f"{demo.host_url}  (embeds the consent widget; sign in as {EXAMPLE_ADMIN})"),
         ("API", f"{demo.base_url}/docs"),
     ):
         # Addresses are never broken by a line end: they are clicked and copied.
@@ -135,7 +137,8 @@ def _page(demo: Demo, settings: Settings) -> None:
     console.print()
     console.print(
         Text("  ").append("Play the recruiter.", "bold"),
-        "Open the inbox and the applicant's pages side by side, then paste:",
+        "Open the inbox and the applicant's pages side by side, then "
+        + ("a candidate in the ATS. Or report by hand:" if demo.ats_url else "paste:"),
     )
     console.print()
     insecure = " --insecure" if demo.base_url.startswith("https") else ""

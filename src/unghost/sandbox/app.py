@@ -10,7 +10,7 @@ import json
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -25,10 +25,11 @@ from unghost.jobboard.store import access
 from unghost.postgres import connect, migrate
 from unghost.sandbox.clock_file import LAST, ClockFile
 from unghost.sandbox.deployment import deployed, keep_private, kept_secret, measured
+from unghost.sandbox.example_ats import ExampleAts, examples, webhook
 from unghost.sandbox.parts import HOST, Listening, Plan, PortTaken, address, listening, parts
 from unghost.sandbox.processes import Processes, inherited_environment
 from unghost.sandbox.readiness import NeverReady, ready, show_errors
-from unghost.sandbox.seed import Story, seed
+from unghost.sandbox.seed import EXAMPLE_CUSTOMER, EXAMPLE_ORGANIZATION, Integration, Story, seed
 from unghost.sandbox.snapshots import Snapshots
 from unghost.wire import urn
 
@@ -63,12 +64,14 @@ class Wishes:
 class Demo:
     """A running demo: where everything is.
 
-    `inbox_url` is None when mails go to another server, `control_url` when the clock cannot be wound.
+    `inbox_url` is None when mails go to another server, `control_url` when the clock cannot be wound, `ats_url` when
+    there is no example ATS. `host_url`: the page of the ATS that embeds the consent widget.
     """
 
     base_url: str
     inbox_url: str | None
     host_url: str
+    ats_url: str | None
     client_id: str
     client_secret: str
     organization: str
@@ -131,7 +134,9 @@ async def _running(settings: Settings, wishes: Wishes, clock: Clock, say: Callab
         assert settings.database_url is not None
         migrate(settings.database_url)
         host_url = address(bound.host)
-        story, secrets = await _story(settings, host_url.rstrip("/"), clock, folder)
+        # The ATS goes by the machine's clock: it is part of the demo, whose clock nobody winds.
+        root = None if wishes.control else examples()
+        story, secrets = await _story(settings, host_url.rstrip("/"), clock, folder, ats=root is not None)
         if wound:
             await Snapshots(settings.database_url, folder, wound).begin()
         _, metrics = stack.enter_context(measured(settings))
@@ -147,6 +152,7 @@ async def _running(settings: Settings, wishes: Wishes, clock: Clock, say: Callab
             tls_cert=wishes.tls_cert,
             tls_key=wishes.tls_key,
             clock=clock_file,
+            ats=None if root is None else _ats(root, settings, wishes, story.integrations[0], secrets, folder),
         )
         first, rest = parts(plan, bound)
         watching = asyncio.create_task(show_errors([part.log for part in first + rest if part.log], say))
@@ -161,7 +167,8 @@ async def _running(settings: Settings, wishes: Wishes, clock: Clock, say: Callab
         for part in rest:
             processes.start(part)
         until = LAST if wishes.control else clock.now() + LOGIN_LIFE
-        yield _demo(settings, story, secrets, until, folder, host_url, inbox_url, control_url)
+        ats_url = host_url if plan.ats else None
+        yield _demo(settings, story, secrets, until, folder, host_url, ats_url, inbox_url, control_url)
 
 
 def _settled(settings: Settings, wishes: Wishes, folder: Path, bound: Listening) -> Settings:
@@ -181,7 +188,25 @@ def _settled(settings: Settings, wishes: Wishes, folder: Path, bound: Listening)
     )
 
 
-async def _story(settings: Settings, origin: str, clock: Clock, folder: Path) -> tuple[Story, dict[str, str]]:
+def _ats(
+    root: Path, settings: Settings, wishes: Wishes, child: Integration, secrets: Mapping[str, str], folder: Path
+) -> ExampleAts:
+    return ExampleAts(
+        root=root,
+        folder=folder,
+        environment=inherited_environment(),
+        base_url=settings.base_url,
+        client_id=child.client_id,
+        client_secret=secrets[child.client_id],
+        organization=child.organization,
+        customer=EXAMPLE_CUSTOMER,
+        tls_cert=wishes.tls_cert,
+    )
+
+
+async def _story(
+    settings: Settings, origin: str, clock: Clock, folder: Path, *, ats: bool
+) -> tuple[Story, dict[str, str]]:
     """Seed the story; gives it with the client secrets, which the data directory keeps. A lost one is made anew."""
     assert settings.database_url is not None
     path = folder / "client-secrets.json"
@@ -189,7 +214,8 @@ async def _story(settings: Settings, origin: str, clock: Clock, folder: Path) ->
     async with await connect(settings.database_url, autocommit=True) as connection, connection.transaction():
         now = clock.now()
         derived = ClientSecrets(secret_key(settings.secret_key, folder))
-        story = await seed(connection, secrets=derived, origins=[origin], policy=settings.policy, now=now)
+        hook = webhook(origin, EXAMPLE_ORGANIZATION) if ats else None
+        story = await seed(connection, secrets=derived, origins=[origin], policy=settings.policy, now=now, webhook=hook)
         for integration in story.integrations:
             secret = integration.client_secret or secrets.get(integration.client_id)
             secret = secret or await access.rotate_secret(
@@ -209,6 +235,7 @@ def _demo(
     until: datetime,
     folder: Path,
     host_url: str,
+    ats_url: str | None,
     inbox_url: str | None,
     control_url: str | None,
 ) -> Demo:
@@ -222,7 +249,8 @@ def _demo(
     return Demo(
         base_url=settings.base_url,
         inbox_url=inbox_url,
-        host_url=host_url,
+        host_url=f"{ats_url}settings" if ats_url else host_url,
+        ats_url=ats_url,
         client_id=client.client_id,
         client_secret=secrets[client.client_id],
         organization=urn.write(urn.ORGANIZATION, client.organization),

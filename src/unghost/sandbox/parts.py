@@ -1,6 +1,6 @@
 """The child processes of the demo and of the sandbox, and the loopback ports on which they listen.
 
-What is to run beside them (an ATS, its dispatcher) is one more `part` in `parts`. Must not know what a part does.
+The example ATS takes the place of the pretend settings page where there is one. Must not know what a part does.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from unghost.sandbox.example_ats import ExampleAts
 from unghost.sandbox.processes import Part, listen
 
 HOST = "127.0.0.1"
@@ -69,6 +70,7 @@ class Plan:
     tls_cert: Path | None
     tls_key: Path | None
     clock: Path | None
+    ats: ExampleAts | None = None
 
 
 def parts(plan: Plan, listening: Listening) -> tuple[list[Part], list[Part]]:
@@ -97,12 +99,16 @@ def parts(plan: Plan, listening: Listening) -> tuple[list[Part], list[Part]]:
         started.append(part("web", *tls, sockets=(listening.board,)))
     else:
         started.append(part("board", "--inbox", inbox_url, *tls, sockets=(listening.board, listening.control)))
-    host = ("--board", plan.base_url, "--client-id", plan.client_id)
-    started.append(part("host", *host, sockets=(listening.host,)))
+    if plan.ats is not None:
+        started.append(plan.ats.ats(listening.host))
+    else:
+        host = ("--board", plan.base_url, "--client-id", plan.client_id)
+        started.append(part("host", *host, sockets=(listening.host,)))
     if plan.temporary:
         started.append(part("sweep", "--path", str(plan.folder)))
     if not plan.clock:
-        return [*started, part("dispatcher")], []
+        # The ATS makes its tables as it starts, and its dispatcher wants them.
+        return [*started, part("dispatcher")], [plan.ats.dispatcher()] if plan.ats else []
     # Winding makes days of mails due at once: two dispatchers tell them in half the time, and hold up no start.
     return started, [part("dispatcher"), part("dispatcher", nth="-2")]
 

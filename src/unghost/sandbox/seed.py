@@ -17,6 +17,7 @@ from unghost.jobboard.client_secrets import ClientSecrets
 from unghost.jobboard.rules.policy import Policy
 from unghost.jobboard.store import access, administering, board, consent
 from unghost.jobboard.store.registering import register_application
+from unghost.jobboard.store.webhooks import register_webhook
 
 #: The seed document's own example: its body is accepted by the demo as it stands.
 EXAMPLE_ORGANIZATION, EXAMPLE_APPLICATION = 12345, 12345678
@@ -54,10 +55,11 @@ class _Person:
     applied: Sequence[tuple[str, timedelta]]
 
 
+EXAMPLE_CUSTOMER = "Harbour & Pine"
 #: Who gives and takes back the first customer's consent.
 EXAMPLE_ADMIN = "dana.reyes@harbourpine.example"
 
-_PINE = _Customer(EXAMPLE_ORGANIZATION, "Harbour & Pine", EXAMPLE_ADMIN, True)
+_PINE = _Customer(EXAMPLE_ORGANIZATION, EXAMPLE_CUSTOMER, EXAMPLE_ADMIN, True)
 _ALDER = _Customer(67890, "Alder Valley Clinics", "sam.whitlock@aldervalley.example", False)
 
 _OLD = timedelta(0)  # the example's own job and application have dates of their own
@@ -125,11 +127,23 @@ async def seed(
     origins: Sequence[str],
     policy: Policy,
     now: datetime,
+    webhook: str | None = None,
 ) -> Story:
-    """Put the story into the database, in the caller's transaction. `origins`: where the consent widget is embedded."""
+    """Put the story into the database, in the caller's transaction. `origins`: where the consent widget is embedded.
+
+    `webhook`: where the first customer's ATS takes applications; None: it has none.
+    """
     admins = [await _customer(connection, customer, now) for customer in (_PINE, _ALDER)]
     jobs = {job.external_id: await _job(connection, job, now) for job in _JOBS}
     integrations = await _integrations(connection, secrets, origins, now)
+    if webhook is not None:
+        child = await access.by_client_id(connection, integrations[0].client_id)
+        assert child is not None
+        for job in _JOBS:
+            if job.organization == _PINE.organization:
+                await register_webhook(
+                    connection, job_id=jobs[job.external_id], oauth_application=child.id, url=webhook, now=now
+                )
     mira = await _applicant(connection, _MIRA, now)
     example = await register_application(
         connection,

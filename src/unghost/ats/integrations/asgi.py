@@ -11,6 +11,7 @@ from unghost.ats import receive, webhook
 from unghost.ats.receive import Delivery, OnApplication
 from unghost.ats.webhook import Answer
 from unghost.clock import Clock, SystemClock
+from unghost.wire.webhook import SIGNATURE
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -65,7 +66,7 @@ def _at_once(
 
 
 def _delivery(scope: Scope, body: bytes) -> Delivery:
-    signatures = [value for name, value in scope["headers"] if name == webhook.SIGNATURE.lower().encode()]
+    signatures = [value for name, value in scope["headers"] if name == SIGNATURE.lower().encode()]
     return Delivery(
         method=scope["method"],
         path=scope["path"],

@@ -9,6 +9,7 @@ from unghost.ats.receive import Call, Delivery, OnApplication, Step, Transaction
 from unghost.ats.store import callers
 from unghost.ats.store.recording import Statement
 from unghost.clock import Clock, SystemClock
+from unghost.wire.webhook import SIGNATURE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,6 +82,6 @@ def _delivery(request: HttpRequest) -> Delivery:
         method=str(request.method),
         path=request.path_info,
         query=request.META.get("QUERY_STRING", ""),
-        signature=request.headers.get(webhook.SIGNATURE, ""),
+        signature=request.headers.get(SIGNATURE, ""),
         body=body,
     )

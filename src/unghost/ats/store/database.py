@@ -33,6 +33,10 @@ def open_engine(url: str, connections: int = 4) -> Engine:
             "ats.database_url is not a database's URL: give SQLAlchemy's form, such as "
             "postgresql+psycopg://user@host/name, mysql+pymysql://user@host/name or sqlite:///ats.sqlite"
         )
+    if dialect == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise SettingsError(
+            "ats.database_url names a database in memory, which no other process sees: give sqlite:///FILE"
+        )
     given: dict[str, Any] = {"pool_size": connections, "max_overflow": 4, "pool_pre_ping": True}
     if dialect == "sqlite":
         given["connect_args"] = {"timeout": _BUSY_SECONDS}

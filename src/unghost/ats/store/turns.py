@@ -5,12 +5,13 @@ Must not decide what is sent: line.py does.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, text
+import msgspec
+from sqlalchemy import Connection, CursorResult, Engine, TextClause, bindparam, text
 
 from unghost.ats.activity import UNDOING, Kind
 from unghost.ats.allowance import Allowance
@@ -49,28 +50,20 @@ SELECT application_id FROM unghost_activity WHERE customer_id = :customer AND at
 ORDER BY attempt_at, id LIMIT :limit
 """
 )
-_LINES = text(
-    """
+_LINES = """
 SELECT a.id, a.application_id, p.number, a.activity, a.performed_at, a.recorded_at, a.attempt_at, a.reason
 FROM unghost_activity a JOIN unghost_application p ON p.id = a.application_id
 WHERE a.application_id IN :ids AND a.attempt_at IS NOT NULL ORDER BY a.id
 """
-).bindparams(bindparam("ids", expanding=True))
-_PAST = text(
-    """
+_PAST = """
 SELECT id, application_id, state, report_id FROM unghost_activity
 WHERE application_id IN :ids AND activity = 'rejected' AND state IN ('sent', 'dead') ORDER BY id
 """
-).bindparams(bindparam("ids", expanding=True))
-_UNDONE = text(
-    """
+_UNDONE = """
 SELECT DISTINCT application_id FROM unghost_activity
 WHERE application_id IN :ids AND attempt_at IS NOT NULL AND activity IN ('unrejected', 'candidate_withdrew')
 """
-).bindparams(bindparam("ids", expanding=True))
-_ANNOUNCE = text("UPDATE unghost_activity SET reason = 'sending' WHERE id IN :ids").bindparams(
-    bindparam("ids", expanding=True)
-)
+_ANNOUNCE = "UPDATE unghost_activity SET reason = 'sending' WHERE id IN :ids"
 _SPEND = text(
     """
 UPDATE unghost_customer SET bucket_level = :level, bucket_at = :at, quota_day = :day, quota_used = :used
@@ -117,12 +110,12 @@ def read(engine: Engine, turn: Turn, now: int, limit: int) -> list[Line]:
         if not due:
             return []
         waiting: dict[int, list[Waiting]] = {id: [] for id in due}
-        for row in connection.execute(_LINES, {"ids": due}):
+        for row in _among(connection, _LINES, due).all():
             waiting[row.application_id].append(_waiting(row))
         undone = [id for id, rows in waiting.items() if any(row.activity in UNDOING for row in rows)]
         past: dict[int, list[Rejection]] = {}
         if undone:
-            for row in connection.execute(_PAST, {"ids": undone}):
+            for row in _among(connection, _PAST, undone):
                 sent_as = (row.report_id or "") if row.state == "sent" else None
                 past.setdefault(row.application_id, []).append(Rejection(row.id, row.application_id, sent_as))
     return [Line(rows, past.get(id, ())) for id, rows in waiting.items() if rows]
@@ -143,10 +136,10 @@ def announce(engine: Engine, turn: Turn, sending: Iterable[Waiting], spent: Allo
             return None
         if not rejections:
             return set()
-        undone = {row[0] for row in connection.execute(_UNDONE, {"ids": list(rejections)})}
+        undone = {row[0] for row in _among(connection, _UNDONE, list(rejections))}
         ids = [id for application, id in rejections.items() if application not in undone]
         if ids:
-            connection.execute(_ANNOUNCE, {"ids": ids})
+            _among(connection, _ANNOUNCE, ids)
     return undone
 
 
@@ -159,7 +152,7 @@ def settle(engine: Engine, turn: Turn, settled: Sequence[Settled], now: int, *, 
         fence: Mapping[str, object] = {"id": turn.customer_id, "turn": turn.turn}
         if not _held(connection, fence, progress=progress):
             return False
-        given = json.dumps([asdict(one) for one in settled])
+        given = msgspec.json.encode(settled).decode()
         connection.execute(_SETTLES[dialect_of(connection)], {"given": given, "now": now})
     return True
 
@@ -169,14 +162,24 @@ def _held(connection: Connection, fence: Mapping[str, object], *, progress: bool
     return connection.execute(_PROGRESS if progress else _FENCE, dict(fence)).rowcount > 0
 
 
+def _among(connection: Connection, statement: str, ids: Sequence[int]) -> CursorResult[Any]:
+    """Run a statement about these ids: PostgreSQL plans one array a hundred times faster than a thousand values."""
+    if dialect_of(connection) == "postgresql":
+        given = "{" + ",".join(map(str, ids)) + "}"
+        return connection.execute(_arrays(statement), {"ids": given})
+    return connection.execute(_lists(statement), {"ids": ids})
+
+
+@cache
+def _arrays(statement: str) -> TextClause:
+    return text(statement.replace("IN :ids", "= ANY (CAST(:ids AS bigint[]))"))
+
+
+@cache
+def _lists(statement: str) -> TextClause:
+    return text(statement).bindparams(bindparam("ids", expanding=True))
+
+
 def _waiting(row: Any) -> Waiting:
-    return Waiting(
-        id=row.id,
-        application_id=row.application_id,
-        number=row.number,
-        activity=row.activity,
-        performed_at=row.performed_at,
-        recorded_at=row.recorded_at,
-        attempt_at=row.attempt_at,
-        sending=row.reason == SENDING,
-    )
+    id, application_id, number, activity, performed_at, recorded_at, attempt_at, reason = row  # by name is slower
+    return Waiting(id, application_id, number, activity, performed_at, recorded_at, attempt_at, reason == SENDING)
