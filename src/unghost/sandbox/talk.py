@@ -36,11 +36,18 @@ class Answer:
             return None
 
 
-def send(method: str, url: str, content: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
+def send(
+    method: str,
+    url: str,
+    content: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    *,
+    patience: float = _PATIENCE,
+) -> Answer:
     """One request, past any proxy. Raises `OSError` if nobody answers."""
     request = urllib.request.Request(url, content, dict(headers or {}), method=method)  # noqa: S310
     try:
-        with _opener.open(request, timeout=_PATIENCE) as answer:
+        with _opener.open(request, timeout=patience) as answer:
             return Answer(answer.status, answer.headers, answer.read())
     except urllib.error.HTTPError as refused:
         with refused:

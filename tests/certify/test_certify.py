@@ -1,0 +1,147 @@
+"""`unghost certify`: both example ATSs pass, and each broken one fails the case that names its fault (spec R39)."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.certify.broken import FAULTS
+from tests.house.sources import ROOT
+from unghost.cli.certify import certify
+from unghost.cli.frame import Wrong
+from unghost.sandbox.certify.cases import CASES
+from unghost.sandbox.session import Sandbox, started
+
+Run = Callable[..., tuple[int, dict[str, str]]]
+EXAMPLE = ROOT / "examples/flask_ats/certify.toml"
+#: Waiting for what never comes costs a broken one this long.
+SHORT = "[timeouts]\nstart = 15\nreport = 6\nquiet = 0.5\n"
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with started([]) as running:
+        yield running
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Certifies; gives the exit code, and for each case what the JUnit XML says became of it."""
+    monkeypatch.chdir(ROOT)
+
+    def ran(file: Path, **options: object) -> tuple[int, dict[str, str]]:
+        junit = tmp_path / "certify.xml"
+        code = certify(file, junit=junit, **options)  # type: ignore[arg-type]
+        cases = ElementTree.parse(junit).getroot().iter("testcase")
+        return code, {
+            str(case.get("name")): next((each.tag for each in case if each.tag != "system-out"), "passed")
+            for case in cases
+        }
+
+    return ran
+
+
+def test_the_flask_example_is_certified(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a sandbox of certify's own, whose clock it winds."""
+    page = tmp_path / "certificate.html"
+    code, cases = run(EXAMPLE, html=page)
+    said = capsys.readouterr().out
+    assert (code, cases) == (0, {case.id: "passed" for case in CASES}), said
+    assert f"{len(CASES)} passed: Tern is certified" in said
+    assert "the sandbox's clock was wound 73h on" in said
+    shown = page.read_text()
+    assert "is certified" in shown and "APPLICATION_REJECTED" in shown
+    assert not re.search(r"""(src|href)=["']?(http|/)""", shown), "the page needs something else"
+
+
+def test_the_django_example_is_certified(run: Run, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    code, cases = run(ROOT / "examples/django_ats/certify.toml", sandbox=sandbox.control.url)
+    assert (code, cases) == (0, {case.id: "passed" for case in CASES}), capsys.readouterr().out
+
+
+#: What is tried besides the day and the webhook, for each fault; the rest has nothing to do with it.
+NEAR = {
+    "dropped-on-429": ["token-expiry", "too-many-calls", "overloaded", "lost-answer"],
+    "lost-on-restart": ["overloaded", "lost-answer", "restart"],
+    "bulk-forgotten": ["bulk-reject", "un-reject"],
+}
+ALWAYS = [case.id for case in CASES[: [case.id for case in CASES].index("form")]]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_broken_ats_fails_exactly_the_case_that_names_its_fault(
+    fault: str, run: Run, sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "broken.toml"
+    text = EXAMPLE.read_text().replace('"examples.whole", "flask_ats"', f'"tests.certify.broken", "{fault}"')
+    file.write_text(text + SHORT)
+    tried = [*ALWAYS, *NEAR.get(fault, ["bulk-reject"])]
+    code, cases = run(file, sandbox=sandbox.control.url, only=tried)
+    failed = {case for case, became in cases.items() if became != "passed"}
+    assert (code, failed, sorted(cases)) == (1, {FAULTS[fault][1]}, sorted(tried)), capsys.readouterr().out
+
+
+def test_an_ats_that_never_answers_gets_a_report_all_the_same(
+    run: Run, sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "silent.toml"
+    bound = socket.create_server(("127.0.0.1", 0))  # takes connections and says nothing
+    url = f"http://127.0.0.1:{bound.getsockname()[1]}/webhooks/board/{{organization}}"
+    silent = re.sub(r"(?m)^(webhook_url|start) = .*\n", "", EXAMPLE.read_text())
+    silent = silent.replace("[ats]", f'[ats]\nwebhook_url = "{url}"').replace("[acts]", '[acts]\nrestart = "none"')
+    file.write_text(silent + "[timeouts]\nstart = 0.5\narrive = 0.5\nact = 0.3\nreport = 0.5\nquiet = 0.1\n")
+    page = tmp_path / "certificate.html"
+    with bound:
+        code, cases = run(file, sandbox=sandbox.control.url, html=page)
+    assert (code, len(cases)) == (1, len(CASES))
+    assert cases == {case.id: "error" for case in CASES} | {"challenge": "failure", "restart": "skipped"}
+    said = capsys.readouterr().out
+    assert f"nobody answers at {url.format(organization=12345)} after 0.5 seconds" in said
+    assert "Tern is not certified" in said and "not certified" in page.read_text()
+
+
+def test_an_ats_that_cannot_be_started_is_told_with_its_last_words(
+    run: Run, sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text(EXAMPLE.read_text().replace('"--port", "{port}"]', '"--prot", "{port}"]'))
+    code, cases = run(file, sandbox=sandbox.control.url, only=["delivered"])
+    assert (code, cases) == (1, {"delivered": "error"})
+    said = " ".join(capsys.readouterr().out.split())
+    assert "its last words: python -m examples.whole: error: unrecognized arguments: --prot" in said
+    assert "Tern was tried in part" in said
+
+
+def test_it_ends_at_the_first_failure_when_asked_to(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text(EXAMPLE.read_text().replace('"--port", "{port}"]', '"--prot", "{port}"]'))
+    code, cases = run(file, sandbox=sandbox.control.url, fail_fast=True)
+    assert (code, list(cases)) == (1, ["challenge"])
+
+
+def test_what_cannot_be_run_is_one_sentence(sandbox: Sandbox, tmp_path: Path) -> None:
+    for given, said in (
+        ({"only": ["hired"]}, "there is no case 'hired': there are challenge, wrong-signature"),
+        ({"junit": tmp_path / "none/x.xml"}, "x.xml cannot be written: make the folder"),
+        ({"sandbox": "http://127.0.0.1:9"}, "the sandbox at http://127.0.0.1:9/ does not answer"),
+    ):
+        with pytest.raises(Wrong, match=re.escape(said)):
+            certify(EXAMPLE, **given)
+    unstarted = re.sub(r"(?m)^start = .*\n", "", EXAMPLE.read_text()).replace("[acts]", '[acts]\nrestart = "none"')
+    file = tmp_path / "ats.toml"
+    file.write_text(unstarted)
+    with pytest.raises(Wrong, match="must know its board before: give --sandbox"):
+        certify(file)
+    with pytest.raises(Wrong, match="which ATS"):
+        certify()
+
+
+def test_the_cases_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert certify(list=True) == 0
+    said = capsys.readouterr().out
+    assert all(case.id in said for case in CASES)
