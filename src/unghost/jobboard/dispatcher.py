@@ -29,9 +29,10 @@ from unghost.postgres.listen import listen
 log = structlog.get_logger()
 
 
-async def run(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
+async def run(settings: Settings, clock: Clock, stop: asyncio.Event, outward: Outward | None = None) -> None:
     """Tell what is due until `stop` is set, then end what is under way. A lost database or mail server is outlasted.
 
+    `outward` calls partners; None: as the settings allow.
     Raises `SettingsError` for a sender, a key or a policy that cannot be used, or without `database_url`.
     """
     if settings.database_url is None:
@@ -45,7 +46,7 @@ async def run(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
         (channel, _line(settings, settings.database_url, clock, channel, places))
         for channel, places in _by_channel(channels).items()
     ]
-    outward = Outward(networks=settings.webhook_networks)
+    outward = outward or Outward(networks=settings.webhook_networks)
     webhooks = Webhooks(settings, settings.database_url, clock, key, outward)
 
     def ring(_: str = "") -> None:

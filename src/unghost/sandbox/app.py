@@ -38,7 +38,8 @@ LOGIN_LIFE = timedelta(days=7)
 #: PostgreSQL leaves the writing to the operating system: what was committed outlives every killed process, and is lost
 #: only if the machine loses power, which is no matter for a sandbox.
 _QUICK = {"fsync": "off", "full_page_writes": "off"}
-_LEASE = timedelta(seconds=10)
+#: Longer than a webhook may take to answer, and as long as no wait before something is sent again (store/winding).
+_LEASE = timedelta(seconds=14)
 
 
 class DemoFailed(Exception):

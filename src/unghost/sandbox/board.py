@@ -23,6 +23,7 @@ from unghost.sandbox.control_page import Pages
 from unghost.sandbox.faults import Faults
 from unghost.sandbox.journal import Journal
 from unghost.sandbox.line import Line
+from unghost.sandbox.outward_calls import OutwardCalls
 from unghost.sandbox.parts import FAULTS
 from unghost.sandbox.recorder import Recorder, Strictness
 from unghost.sandbox.snapshots import Snapshots
@@ -56,6 +57,7 @@ async def serve(
     )
     pages = Pages(controls, journal, faults, strictness, pool)
     calls = StoryCalls(settings=settings, pool=pool, clock=clock, inbox=inbox or None)
+    outward = OutwardCalls(faults=faults, journal=journal, pool=pool)
     gc.collect()
     gc.freeze()
     servers = [
@@ -68,7 +70,10 @@ async def serve(
             http=Line,
             date_header=False,
         ),
-        _server(controls.application([*pages.routes(), *calls.routes()], pages.help() + HELP), lifespan="off"),
+        _server(
+            controls.application([*pages.routes(), *calls.routes(), *outward.routes()], pages.help() + HELP),
+            lifespan="off",
+        ),
     ]
     async with pool:
         await asyncio.gather(servers[0].serve(sockets=[board]), servers[1].serve(sockets=[control]))

@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--path", type=Path)
     parser.add_argument("--clock", type=Path, help="the file of the test clock; without it the system's clock is used")
     parser.add_argument("--faults", type=Path, help="the file of the fault rules, for the inbox")
+    parser.add_argument("--control", help="the control server, for a dispatcher whose calls are watched")
     parser.add_argument("--inbox", help="where the inbox's pages are")
     parser.add_argument("--board")
     parser.add_argument("--client-id")
@@ -49,7 +50,7 @@ def main() -> None:
     elif given.part == "board":
         _board(sockets, given)
     elif given.part == "dispatcher":
-        _dispatcher(clock)
+        _dispatcher(clock, given.control)
     elif given.part == "ats-dispatcher":
         _ats_dispatcher(clock)
     elif given.part == "inbox":
@@ -83,16 +84,20 @@ def _board(sockets: list[socket.socket], given: argparse.Namespace) -> None:
         runner.run(board.serve(sockets[0], sockets[1], clock, given.inbox, given.tls_cert, given.tls_key))
 
 
-def _dispatcher(clock: Clock) -> None:
+def _dispatcher(clock: Clock, control: str | None) -> None:
     from unghost.jobboard import dispatcher, logs, settings
+    from unghost.jobboard.webhooks.outward import Outward
+    from unghost.sandbox.outward import WatchedOutward
 
     async def work() -> None:
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-        await dispatcher.run(own, clock, stop)
+        await dispatcher.run(own, clock, stop, outward)
 
     own = settings.load()
     logs.configure(own.log_format)
+    allowed = own.webhook_networks
+    outward = WatchedOutward(networks=allowed, control=control, clock=clock) if control else Outward(networks=allowed)
     with asyncio.Runner(loop_factory=_loop()) as runner:
         runner.run(work())
 

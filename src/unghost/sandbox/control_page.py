@@ -23,7 +23,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from unghost.jobboard.store import explaining
+from unghost.jobboard.store import explaining, webhooks
 from unghost.sandbox import magic, rules
 from unghost.sandbox.control import Control
 from unghost.sandbox.control_call import Wrong, body
@@ -39,6 +39,7 @@ _CSP = (
     " base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 _HELP = """GET  /journal           newest first; ?method= path= status=4xx application= text= warned=true after=N limit=
+                        webhook=any (or delivery, challenge): the board's calls to ATSs
 GET  /journal/N         one entry with what it led to; /journal/N/curl gives it as a command
 GET  /journal.jsonl     all that is wanted, one JSON object a line, oldest first
 DELETE /journal         forget all entries
@@ -47,6 +48,8 @@ POST /faults            a rule, or an array: {"when": {…}, "what": {…}, "nth
 DELETE /faults          no rules
 GET, PUT /strictness    {"level": "lenient" | "linkedin"}
 """
+#: What a delivery or a webhook has not, of what the page shows of notices.
+_NOTHING = {"action_id": "", "reason": None, "told_at": None, "attempt_at": None}
 
 
 class _Level(msgspec.Struct, forbid_unknown_fields=True):
@@ -178,10 +181,11 @@ class Pages:
         )
 
     async def _led_to(self, entry: Entry) -> list[dict[str, Any]]:
-        """The notices of the actions that the answer names, as they are now."""
-        if not entry.actions:
-            return []
+        """The notices of the actions that the answer names, or the delivery or webhook, as they are now."""
         async with self.pool.connection() as connection:
+            if entry.webhook is not None:
+                stands = await webhooks.became(connection, entry.application, entry.path)
+                return [_NOTHING | msgspec.to_builtins(row) for row in stands]
             found = await explaining.notices(connection, entry.actions)
         return [msgspec.to_builtins(asdict(notice)) for notice in found]
 

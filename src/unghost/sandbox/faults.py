@@ -127,10 +127,28 @@ class Faults:
             await app(scope, receive, _dripping(send, rules.seconds(what.drip)) if what.drip else send)
         return rule.called
 
+    def of_webhook(self, kind: str, application: str | None, customer: str | None) -> Rule | None:
+        """The rule for a call of the board's to a webhook, about this application, of this customer."""
+        chosen = None
+        for turn in self._turns:
+            when = turn.rule.when
+            fits = (
+                when.webhook in (kind, "any")
+                and (when.application is None or when.application.rpartition(":")[2] == application)
+                and (when.customer is None or when.customer.rpartition(":")[2] == customer)
+            )
+            if fits and turn.comes():
+                chosen = chosen or turn.rule
+        return chosen
+
     async def _rule(self, call: Call) -> Rule | None:
         chosen = None
         for turn in self._turns:
-            if not _of_mails(turn.rule) and await self._fits(turn.rule.when, call) and turn.comes():
+            if (
+                not (_of_mails(turn.rule) or turn.rule.when.webhook)
+                and await self._fits(turn.rule.when, call)
+                and turn.comes()
+            ):
                 chosen = chosen or turn.rule
         return chosen
 

@@ -1,4 +1,4 @@
-"""The journal: every request that came to the sandbox's board, its answer, and the reason of the answer in words.
+"""The journal: every request that came to the sandbox's board or went out to a webhook, its answer, and why, in words.
 
 In memory and in one file, so that a restart keeps it; beyond a number the oldest are forgotten. Secrets never get here:
 the recorder takes them out.
@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 import msgspec
 
@@ -28,7 +28,7 @@ class Entry(msgspec.Struct, kw_only=True):
     """One request and its answer. `number` counts from 1; `took_ms` is by the machine's clock, `at` by the sandbox's.
 
     `actions` are the ids that the answer names; `fault` says what a rule did to it; `warnings` what worked here and is
-    doubtful at LinkedIn.
+    doubtful at LinkedIn. `webhook`: it is a call of the board's to an ATS, whose whole URL is `path`.
     """
 
     number: int
@@ -47,10 +47,11 @@ class Entry(msgspec.Struct, kw_only=True):
     actions: list[int] = []
     fault: str | None = None
     warnings: list[str] = []
+    webhook: Literal["delivery", "challenge"] | None = None
 
     def curl(self, base_url: str) -> str:
         """The same request as a command for a shell; the token is taken from the variable TOKEN."""
-        words = ["curl", "-i", "-X", self.method, base_url.rstrip("/") + self.path]
+        words = ["curl", "-i", "-X", self.method, self.path if self.webhook else base_url.rstrip("/") + self.path]
         for name, value in self.headers:
             if name not in ("host", "content-length", "connection", "accept-encoding", "user-agent", "cookie"):
                 words += ["-H", f"{name}: {value}"]
@@ -68,6 +69,7 @@ class Wanted(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
     application: str | None = None
     text: str | None = None
     warned: bool = False
+    webhook: Literal["delivery", "challenge", "any"] | None = None
     after: int = 0
 
     def fits(self, entry: Entry) -> bool:
@@ -79,6 +81,7 @@ class Wanted(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
             and (self.status is None or str(entry.status).startswith(self.status.rstrip("x")))
             and (self.application is None or entry.application == self.application.rpartition(":")[2])
             and (not self.warned or bool(entry.warnings))
+            and (self.webhook is None or self.webhook == (entry.webhook and "any") or self.webhook == entry.webhook)
             and (self.text is None or self.text.lower() in _everything(entry))
         )
 

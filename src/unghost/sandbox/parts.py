@@ -110,7 +110,8 @@ def parts(plan: Plan, listening: Listening) -> tuple[list[Part], list[Part]]:
         # The ATS makes its tables as it starts, and its dispatcher wants them.
         return [*started, part("dispatcher")], [plan.ats.dispatcher()] if plan.ats else []
     # Winding makes days of mails due at once: two dispatchers tell them in half the time, and hold up no start.
-    return started, [part("dispatcher"), part("dispatcher", nth="-2")]
+    control = ("--control", address(listening.control)) if listening.control else ()
+    return started, [part("dispatcher", *control), part("dispatcher", *control, nth="-2")]
 
 
 def _usual(asked: int | None, usual: int) -> socket.socket:

@@ -26,9 +26,10 @@ _READ, _KEPT = 5 * 1024 * 1024, 16 * 1024
 _SKIPPED = ("/static/", "/consent/static/", "/healthz", "/readyz", "/metrics", "/favicon")
 _SECRETS = (
     (re.compile(r"(?<![\w-])((?:client_secret|token|word|csrf)=)[^&\s\"'<]+"), r"\1…"),
+    (re.compile(r"(/resumes/)[^&\s\"'<]+"), r"\1…"),
     (re.compile(r'("(?:access_token|client_?secret|token)"\s*:\s*")[^"]*', re.IGNORECASE), r"\1…"),
 )
-_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _HIDDEN = {"cookie": "…", "set-cookie": "…"}
 
 
@@ -123,17 +124,17 @@ def _call(scope: Scope, body: bytes) -> Call:
 def _entry(
     number: int, at: Any, took: float, call: Call, answer: _Answer, found: list[Doubt], fault: str | None
 ) -> Entry:
-    answered = _text(bytes(answer.body), dict(answer.headers).get("content-type", "application/json"))
+    answered = readable(bytes(answer.body), dict(answer.headers).get("content-type", "application/json"))
     return Entry(
         number=number,
         at=at,
         method=call.method,
-        path=_clean(call.path),
+        path=clean(call.path),
         status=answer.status,
         reason=_reason(answer, fault),
         took_ms=round(took, 1),
         headers=[(name, _header(name, value)) for name, value in call.headers.items()],
-        body=_text(call.body, call.headers.get("content-type", "application/json")),
+        body=readable(call.body, call.headers.get("content-type", "application/json")),
         answer_headers=[(name, _header(name.lower(), value)) for name, value in answer.headers],
         answer=answered,
         application=call.application,
@@ -149,7 +150,7 @@ def _reason(answer: _Answer, fault: str | None) -> str:
     if not answer.status:
         return f"no answer: {fault or 'the caller hung up'}"
     decoded = _decoded(answer)
-    said = _PHRASES.get(answer.status, "")
+    said = PHRASES.get(answer.status, "")
     if isinstance(decoded, dict):
         elements = decoded.get("elements")
         if answer.status == 200 and isinstance(elements, list):
@@ -158,7 +159,7 @@ def _reason(answer: _Answer, fault: str | None) -> str:
         said = str(decoded.get("message") or decoded.get("error_description") or said)
     if answer.status == 201 and (actions := _actions(answer)):
         said = f"stored as action {actions[0]}"
-    return _clean(f"{answer.status}: {said}")
+    return clean(f"{answer.status}: {said}")
 
 
 def _actions(answer: _Answer) -> list[int]:
@@ -181,19 +182,21 @@ def _header(name: str, value: str) -> str:
     if name == "authorization":
         scheme = value.strip().partition(" ")[0]
         return TOKEN_SHOWN if scheme.lower() == "bearer" else f"{scheme} …"
-    return _HIDDEN.get(name) or _clean(value)
+    return _HIDDEN.get(name) or clean(value)
 
 
-def _text(body: bytes, kind: str) -> str:
+def readable(body: bytes, kind: str) -> str:
+    """A body as the journal keeps it: its beginning, as text, without secrets."""
     if not body:
         return ""
     if kind.startswith(("multipart/", "image/", "application/pdf", "application/octet", "font/")):
         return f"({len(body)} bytes of {kind.partition(';')[0]})"
-    text = _clean(body[:_KEPT].decode("utf-8", "replace"))
+    text = clean(body[:_KEPT].decode("utf-8", "replace"))
     return text if len(body) < _KEPT else f"{text}… ({len(body)} bytes or more)"
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """Without secrets."""
     for pattern, shown in _SECRETS:
         text = pattern.sub(shown, text)
     return text

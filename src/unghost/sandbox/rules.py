@@ -28,7 +28,8 @@ class BadRule(ValueError):
 
 
 class When(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """Which calls or mails. `route`: a name of `ROUTES` or the beginning of a path; `smtp`: a phase of mails `to`."""
+    """Which calls or mails. `route`: a name of `ROUTES` or the beginning of a path; `smtp`: a phase of mails `to`;
+    `webhook`: the board's own calls to ATSs."""
 
     route: str | None = None
     method: str | None = None
@@ -36,6 +37,7 @@ class When(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_on
     customer: str | None = None
     smtp: Literal["mail", "rcpt", "data"] | None = None
     to: str | None = None
+    webhook: Literal["delivery", "challenge", "any"] | None = None
 
 
 class What(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -50,6 +52,7 @@ class What(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_on
     token: Literal["expired"] | None = None
     consent: Literal["off"] | None = None
     answer: str | None = None
+    down: Literal[True] | None = None
 
 
 class Rule(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -118,9 +121,16 @@ def seconds(given: str) -> float:
 
 def _check(rule: Rule) -> None:
     what = rule.what
-    done = [name for name in ("status", "cut", "drip", "token", "consent", "answer") if getattr(what, name) is not None]
+    done = [
+        name
+        for name in ("status", "cut", "drip", "token", "consent", "answer", "down")
+        if getattr(what, name) is not None
+    ]
     for wrong, said in (
-        (not done and what.latency is None, "does nothing: give status, latency, cut, drip, token, consent or answer"),
+        (
+            not done and what.latency is None,
+            "does nothing: give status, latency, cut, drip, token, consent, answer or down",
+        ),
         (len(done) > 1, f"does {' and '.join(done)} at once: give one of them, and a second rule for the other"),
         (what.status is not None and not 200 <= what.status <= 599, f"answers {what.status}: give 200 to 599"),
         (
@@ -156,6 +166,14 @@ def _check_side(rule: Rule, done: list[str]) -> None:
         )
     if mails and set(done) - {"cut", "answer"}:
         raise BadRule(f"the rule {rule.called!r} is about mails and does {done[0]}: give answer, cut or latency")
+    if when.webhook is not None and (mails or when.route or when.method):
+        raise BadRule(f"the rule {rule.called!r} is about webhooks and about others: leave route, method, smtp, to out")
+    if when.webhook is not None and set(done) - {"status", "cut", "down"}:
+        raise BadRule(
+            f"the rule {rule.called!r} is about webhooks and does {done[0]}: give status, latency, cut or down"
+        )
+    if what.down and when.webhook is None:
+        raise BadRule(f"the rule {rule.called!r} has a webhook down and is not about one: give webhook in when")
     if not mails and what.answer is not None:
         raise BadRule(f"the rule {rule.called!r} has an SMTP answer for a call: give smtp in when, or status in what")
     if what.answer is not None and not re.fullmatch(r"[245][0-9]{2} [ -~]{1,200}", what.answer):
@@ -178,6 +196,8 @@ def _described(what: What) -> str:
         parts.append(f"answer {what.status}")
     if what.cut:
         parts.append(f"cut {what.cut} it is done")
+    if what.down:
+        parts.append("down")
     kinds = ("latency", "drip", "token", "consent", "answer")
     parts += [f"{name} {given}" for name in kinds if (given := getattr(what, name))]
     return ", ".join(parts) or "nothing"

@@ -12,13 +12,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from unghost.jobboard.store.accepting import ACCESS, DUE, notify
+from unghost.jobboard.store.webhooks import DELIVER
 from unghost.postgres import connect
 from unghost.postgres.snapshot import put_back, take, taken
 from unghost.sandbox.clock_file import ClockFile
 
 #: The state after the first start, and the same without jobs, applicants and what was reported of them.
 STORY, EMPTY = "story", "empty"
-_PEOPLE = frozenset({"job", "applicant", "application", "resume", "action", "notice"})
+_PEOPLE = frozenset(
+    {"job", "applicant", "application", "resume", "action", "notice", "webhook", "delivery", "job_posting_task"}
+)
 _SCHEMA = "jobboard"
 _CLOCK = "clock.json"
 
@@ -73,7 +76,7 @@ class Snapshots:
         async with await connect(self.database_url, autocommit=True) as connection:
             await put_back(connection, _SCHEMA, folder, _PEOPLE if name == EMPTY else ())
             self._wind_back(folder / _CLOCK)
-            for channel in (ACCESS, DUE):
+            for channel in (ACCESS, DUE, DELIVER):
                 await notify(connection, channel)
 
     def _wind_back(self, path: Path) -> None:

@@ -19,7 +19,7 @@ from unghost.sandbox.clock_file import ClockFile, WoundBack, said
 
 #: What falls due within this of each other falls due together: mails are dated by the second.
 TOGETHER = timedelta(seconds=1)
-#: Seconds without anything being settled after which waiting is given up.
+#: Seconds without anything being settled after which waiting is given up: longer than any call to a webhook lasts.
 PATIENCE = 15.0
 _SOON = 0.5
 #: Seconds between two looks: for each that is untold, at least, and at most. Looking costs the more the more there is.
@@ -102,14 +102,15 @@ class Winder:
                 if loop.time() >= wake_at:
                     await winding.wake(connection)
                     wake_at = loop.time() + _WAKE_AGAIN
-                left = await winding.unsettled(connection, self.clock.now(), self.lease, self.places)
+                found = await winding.unsettled(connection, self.clock.now(), self.lease, self.places)
+            left = found.notices + found.calls
             if not left:
                 return
             if fewest < 0 or left < fewest:
                 fewest, patient_until = left, loop.time() + patience
             elif loop.time() > patient_until:
                 raise NotReady(
-                    f"{left} notices are due at {said(self.clock.now())} and nobody tells them: see that the "
+                    f"{found} are due at {said(self.clock.now())} and nobody tells them: see that the "
                     "dispatcher and the mail server run, and that no fault keeps them, then wind on"
                 )
             await asyncio.sleep(min(_MOST, max(_LEAST, _EACH * left)))

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from psycopg import AsyncConnection
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 
 from unghost.jobboard.store.accepting import notify
 
@@ -70,6 +70,21 @@ CROSS JOIN LATERAL (
     WHERE a.job_id = j.id
 ) d
 WHERE j.id = %(job)s
+"""
+
+
+_CUSTOMER_OF = """
+SELECT organization FROM jobboard.application WHERE number = %(application)s::bigint
+UNION ALL SELECT organization FROM jobboard.oauth_application WHERE id = %(oauth_application)s::bigint
+"""
+
+# A challenge's URL is the webhook's own with two words more.
+_BECAME = """
+SELECT 'delivery' AS place, state, coalesce(delivered_at, attempt_at, created_at) AS due_at, detail
+FROM jobboard.delivery WHERE application_number = %(application)s::bigint
+UNION ALL
+SELECT 'webhook', state, coalesce(verified_at, attempt_at, created_at), detail
+FROM jobboard.webhook WHERE %(application)s::bigint IS NULL AND starts_with(%(url)s, url)
 """
 
 
@@ -140,3 +155,19 @@ async def of_job(connection: AsyncConnection[Any], job_id: int) -> JobWebhook | 
     async with connection.cursor(row_factory=class_row(JobWebhook)) as cursor:
         await cursor.execute(_OF_JOB, {"job": job_id})
         return await cursor.fetchone()
+
+
+async def customer_of(
+    connection: AsyncConnection[Any], application: int | None, oauth_application: int | None
+) -> int | None:
+    """The organization of an application, or of an OAuth application."""
+    given = {"application": application, "oauth_application": oauth_application}
+    row = await (await connection.execute(_CUSTOMER_OF, given)).fetchone()
+    return None if row is None or row[0] is None else int(row[0])
+
+
+async def became(connection: AsyncConnection[Any], application: str | None, url: str) -> list[dict[str, Any]]:
+    """How the delivery of this application stands, or, without one, the webhook that was challenged at this URL."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(_BECAME, {"application": application, "url": url})
+        return await cursor.fetchall()
