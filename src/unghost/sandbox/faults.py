@@ -20,7 +20,7 @@ from unghost.clock import Clock
 from unghost.jobboard.store import access, consent, winding
 from unghost.sandbox import magic, rules
 from unghost.sandbox.deployment import keep_private
-from unghost.sandbox.rules import ROUTES, Rule, Turn, When
+from unghost.sandbox.rules import ROUTES, Rule, Turn, What, When
 from unghost.wire import restli
 from unghost.wire.refusals import Refusal, Refused
 
@@ -104,15 +104,27 @@ class Faults:
         """No rules but the magic values, and these as if nobody had used them."""
         self._write([])
 
-    async def serve(self, call: Call, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> str | None:
-        """Let the board answer, or a rule; gives what the rule is called."""
+    async def of_call(self, call: Call) -> Rule | None:
+        """The rule for a call of a partner's; it counts as applied."""
         if said := magic.unknown(call.application):
-            await _answer(send, 400, Refused(Refusal.UNKNOWN_APPLICATION, said).body() | {"status": 400}, {})
-            return "unknown magic value"
-        rule = await self._rule(call)
+            body = Refused(Refusal.UNKNOWN_APPLICATION, said).body() | {"status": 400}
+            return Rule(name="unknown magic value", when=When(), what=What(status=400, body=body))
+        chosen = None
+        for turn in self._turns:
+            if (
+                not (_of_mails(turn.rule) or turn.rule.when.webhook)
+                and await self._fits(turn.rule.when, call)
+                and turn.comes()
+            ):
+                chosen = chosen or turn.rule
+        return chosen
+
+    async def serve(
+        self, rule: Rule | None, call: Call, app: ASGIApp, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Let the board answer, or the rule."""
         if rule is None:
-            await app(scope, receive, send)
-            return None
+            return await app(scope, receive, send)
         what = rule.what
         if what.latency is not None:
             await asyncio.sleep(rules.seconds(what.latency))
@@ -125,7 +137,7 @@ class Faults:
         else:
             await self._change(rule, call, app)
             await app(scope, receive, _dripping(send, rules.seconds(what.drip)) if what.drip else send)
-        return rule.called
+        return None
 
     def of_webhook(self, kind: str, application: str | None, customer: str | None) -> Rule | None:
         """The rule for a call of the board's to a webhook, about this application, of this customer."""
@@ -138,17 +150,6 @@ class Faults:
                 and (when.customer is None or when.customer.rpartition(":")[2] == customer)
             )
             if fits and turn.comes():
-                chosen = chosen or turn.rule
-        return chosen
-
-    async def _rule(self, call: Call) -> Rule | None:
-        chosen = None
-        for turn in self._turns:
-            if (
-                not (_of_mails(turn.rule) or turn.rule.when.webhook)
-                and await self._fits(turn.rule.when, call)
-                and turn.comes()
-            ):
                 chosen = chosen or turn.rule
         return chosen
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import format_datetime
 from http import HTTPStatus
@@ -58,26 +59,35 @@ class Recorder:
         number, at, began = self._journal.next_number(), self._clock.now(), time.monotonic()
         body, receive = await _read(receive)
         call = _call(scope, body)
-        answer = _Answer(send, format_datetime(at, usegmt=True))
         found = doubts(call.path, call.headers, call.decoded)
-        fault = None
         refused = next(filter(None, (doubt.refused() for doubt in found)), None)
+        strict = refused is not None and self._strictness.level == "linkedin"
+        rule = None if strict else await self._faults.of_call(call)
+
+        def write() -> None:
+            took = (time.monotonic() - began) * 1000
+            self._journal.add(_entry(number, at, took, call, answer, found, rule.called if rule else None))
+
+        answer = _Answer(send, format_datetime(at, usegmt=True), write)
         try:
-            if refused and self._strictness.level == "linkedin":
+            if refused and strict:
                 await JSONResponse(refused.body(), refused.status)(scope, receive, answer)
             else:
-                fault = await self._faults.serve(call, self._app, scope, receive, answer)
+                await self._faults.serve(rule, call, self._app, scope, receive, answer)
         finally:
-            took = (time.monotonic() - began) * 1000
-            self._journal.add(_entry(number, at, took, call, answer, found, fault))
+            answer.end()
         return None
 
 
 class _Answer:
-    """Passes an answer on and keeps what the journal wants of it; dates it by the sandbox's clock."""
+    """Passes an answer on and keeps what the journal wants of it; dates it by the sandbox's clock.
 
-    def __init__(self, send: Send, date: str) -> None:
+    `write` is called once, before the answer's end goes out: who has the whole answer finds it in the journal.
+    """
+
+    def __init__(self, send: Send, date: str, write: Callable[[], None]) -> None:
         self._send, self._date = send, date.encode()
+        self._write: Callable[[], None] | None = write
         self.status = 0
         self.headers: list[tuple[str, str]] = []
         self.body = bytearray()
@@ -88,9 +98,18 @@ class _Answer:
             headers = list(message.get("headers", ()))
             self.headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
             message = {**message, "headers": [*headers, (b"date", self._date)]}
-        elif message["type"] == "http.response.body" and len(self.body) < _KEPT:
-            self.body += message.get("body", b"")[:_KEPT]
+        elif message["type"] == "http.response.body":
+            if len(self.body) < _KEPT:
+                self.body += message.get("body", b"")[:_KEPT]
+            if not message.get("more_body"):
+                self.end()
         await self._send(message)
+
+    def end(self) -> None:
+        """Write it down, if that is not done yet."""
+        if self._write is not None:
+            write, self._write = self._write, None
+            write()
 
 
 async def _read(receive: Receive) -> tuple[bytes, Receive]:
