@@ -32,6 +32,8 @@ from unghost.sandbox.talk import Control, send
 from unghost.wire.lifecycle import milliseconds
 from unghost.wire.restli import PATHS
 
+#: The sandbox's process, what it printed, its control server.
+Running = tuple[int, dict[str, Any], Control]
 _RESULTS = Path(__file__).parent / "results"
 _BATCH, _TESTS = 100, 40
 _SUITE = """
@@ -83,12 +85,14 @@ def main() -> int:
 
 
 @contextmanager
-def started(folder: Path) -> Iterator[tuple[int, dict[str, Any], Control]]:
+def started(folder: Path) -> Iterator[Running]:
     """A sandbox on this data directory: its process, what it printed, its control server."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("UNGHOST_")}
     process = subprocess.Popen(
-        [sys.executable, "-m", "unghost", "sandbox", "--json", "--port", "0", "--control-port", "0"]
-        + ["--data-dir", str(folder)],
+        [
+            *(sys.executable, "-m", "unghost", "sandbox", "--json", "--port", "0", "--control-port", "0"),
+            *("--data-dir", str(folder)),
+        ],
         stdout=subprocess.PIPE,
         env=inherited,
     )
@@ -102,13 +106,13 @@ def started(folder: Path) -> Iterator[tuple[int, dict[str, Any], Control]]:
         process.stdout.close()
 
 
-def _reset(sandbox: tuple[int, dict[str, Any], Control]) -> float:
+def _reset(sandbox: Running) -> float:
     began = perf_counter()
     sandbox[2].ask("POST", "reset", {"to": "empty"})
     return perf_counter() - began
 
 
-def wound(sandbox: tuple[int, dict[str, Any], Control], folder: Path, held: int) -> tuple[float, str]:
+def wound(sandbox: Running, folder: Path, held: int) -> tuple[float, str]:
     """Seconds to wind 72 hours over so many rejections, each of which makes a mail; what a mail cost the processor."""
     process, line, control = sandbox
     control.ask("POST", "reset", {"to": "story"})
@@ -188,19 +192,9 @@ def fixture(folder: Path, tests: int) -> float:
     suite = folder / "suite" / "test_suite.py"
     suite.parent.mkdir()
     suite.write_text(_SUITE.format(count=tests + 1), encoding="utf-8")
-    run = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:xdist",
-        "--durations=0",
-        "-vv",
-        "--rootdir",
-        str(suite.parent),
-    ]
-    done = subprocess.run([*run, "-c", os.devnull, str(suite)], capture_output=True, text=True, check=False)
+    run = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "--durations=0", "-vv"]
+    there = ["--rootdir", str(suite.parent), "-c", os.devnull, str(suite)]
+    done = subprocess.run([*run, *there], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     taken = sorted(float(found) for found in re.findall(r"([0-9.]+)s setup", done.stdout))[:-1]
     assert taken, done.stdout
