@@ -40,6 +40,8 @@ LOGIN_LIFE = timedelta(days=7)
 _QUICK = {"fsync": "off", "full_page_writes": "off"}
 #: Longer than a webhook may take to answer, and as long as no wait before something is sent again (store/winding).
 _LEASE = timedelta(seconds=14)
+#: To an inbox on this machine, which takes many mails at once when a clock is wound.
+_MAIL_CONNECTIONS = 32
 
 
 class DemoFailed(Exception):
@@ -186,6 +188,7 @@ def _settled(settings: Settings, wishes: Wishes, folder: Path, bound: Listening)
         webhook_networks=settings.webhook_networks or (ip_network("127.0.0.0/8"),),
         # A mail in the hands of a dispatcher that is killed waits no longer than somebody who watches.
         lease=min(settings.lease, _LEASE),
+        mail_connections=max(settings.mail_connections, _MAIL_CONNECTIONS),
     )
 
 

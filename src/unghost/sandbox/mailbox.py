@@ -16,6 +16,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO
 
+import msgspec
+
 #: Beyond this many mails the oldest are forgotten.
 MOST_MAILS = 20_000
 
@@ -95,15 +97,15 @@ class Mailbox:
     path: Path
     _mails: dict[tuple[str, str], Mail] = field(default_factory=dict)
     _count: int = 0
-    _file: IO[str] | None = None
+    _file: IO[bytes] | None = None
 
     def open(self) -> None:
         """Read what the file keeps and go on writing there. A last line cut off by a crash is passed over."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        self._file = os.fdopen(descriptor, "a+", encoding="utf-8")
+        self._file = os.fdopen(descriptor, "a+b")
         self._file.seek(0)
-        line = "\n"
+        line = b"\n"
         for line in self._file:
             try:
                 kept = json.loads(line)
@@ -111,8 +113,8 @@ class Mailbox:
                 self._keep(kept["to"], kept["raw"].encode("latin-1"), received_at)
             except (ValueError, KeyError, TypeError, AttributeError):
                 continue
-        if not line.endswith("\n"):
-            self._file.write("\n")
+        if not line.endswith(b"\n"):
+            self._file.write(b"\n")
 
     def close(self) -> None:
         """Close the file."""
@@ -123,8 +125,8 @@ class Mailbox:
     def receive(self, to: str, raw: bytes, now: datetime) -> Mail:
         """Keep a mail for one recipient; gives the mail that is there now, which may be an earlier copy."""
         if self._file is not None:
-            line = {"received_at": now.isoformat(), "to": to, "raw": raw.decode("latin-1")}
-            self._file.write(json.dumps(line) + "\n")
+            line = {"received_at": now, "to": to, "raw": raw.decode("latin-1")}
+            self._file.write(msgspec.json.encode(line) + b"\n")
             self._file.flush()
         return self._keep(to, raw, now)
 

@@ -75,6 +75,7 @@ WHERE ctid = ANY (ARRAY (
 RETURNING action_id, place, attempts
 """
 
+# Each by its key: were the state compared by =, a plan made on a new board would read all that waits for each claim.
 _READ = """
 SELECT n.action_id, n.attempts, n.action, n.place, a.performed_at, n.due_at, c.applicant_notifications,
        (SELECT min(t.performed_at) FROM jobboard.notice d JOIN jobboard.action t ON t.id = d.action_id
@@ -89,7 +90,7 @@ JOIN jobboard.application s ON s.number = n.application_number
 JOIN jobboard.customer c ON c.organization = s.organization
 JOIN jobboard.job j ON j.id = s.job_id
 JOIN jobboard.applicant p ON p.id = s.applicant_id
-WHERE n.state = 'waiting'
+WHERE n.state IS NOT DISTINCT FROM 'waiting'
 """
 
 # told_at and attempt_at never come before due_at, whatever the machine's clock did meanwhile. A notice whose report was
