@@ -10,14 +10,18 @@ import hmac
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parseaddr
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from unghost.jobboard.letter import IN_SUBJECT, Forms, Letter, Rendered, escaped, filling, forms, render
 from unghost.jobboard.links import For, Links
-from unghost.jobboard.mail_headers import Signer, UnusableAddress, clean, envelope, header, mailbox, part, words
+from unghost.jobboard.mail_headers import UnusableAddress, clean, envelope, header, mailbox, part, words
 from unghost.jobboard.rules.policy import VIEWED
 from unghost.jobboard.settings import Settings, SettingsError
 from unghost.jobboard.wording import Wording, load
+
+if TYPE_CHECKING:
+    from unghost.jobboard.mail_signature import Signer
 
 __all__ = ["Letter", "Mails", "Message", "Rendered", "render_sample"]
 
@@ -76,11 +80,7 @@ class Mails:
         self._from = header("From", mailbox(name or settings.board_name, self._sender))
         host = (urlsplit(settings.base_url).hostname or "localhost").encode("idna").decode()
         self._list_id = f"List-Id: <applications.{host}>\r\n"
-        try:
-            domain = settings.dkim_domain or self._domain
-            self._signer = Signer(domain, settings.dkim_selector, settings.dkim_key) if settings.dkim_key else None
-        except ValueError:
-            raise SettingsError("UNGHOST_DKIM_KEY cannot sign: give an RSA private key as PEM") from None
+        self._signer = _signer(settings, self._domain) if settings.dkim_key else None
 
     def compose(self, letter: Letter, now: datetime) -> Message:
         """The message of a letter, dated `now`; the same letter always has the same Message-ID.
@@ -121,3 +121,12 @@ class Mails:
         if self._signer is not None:
             content = self._signer.sign(content) + content
         return Message(self._sender, recipient, content, smtputf8)
+
+
+def _signer(settings: Settings, domain: str) -> Signer:
+    from unghost.jobboard.mail_signature import Signer
+
+    try:
+        return Signer(settings.dkim_domain or domain, settings.dkim_selector, settings.dkim_key or "")
+    except ValueError:
+        raise SettingsError("UNGHOST_DKIM_KEY cannot sign: give an RSA private key as PEM") from None

@@ -1,4 +1,4 @@
-"""What a mail is made of on the wire: addresses, headers, parts, DKIM (spec R21). Must not know what a mail says.
+"""What a mail is made of on the wire: addresses, headers, parts (spec R21). Must not know what a mail says.
 
 Written by hand, header by header: the standard library folds a long List-Unsubscribe into `=?utf-8?q?…`, which breaks
 one-click, and costs more than sending does.
@@ -10,16 +10,11 @@ import binascii
 import re
 from base64 import b64encode
 
-import dkim
 import idna
 
 _LOCAL_PART = re.compile(r"[^\s\x00-\x20\x7f<>()\[\]:;,@\\\"]{1,64}")
 _DOMAIN = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Za-z:.]+\]")
 _CONTROL = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]+")
-_SIGNED = (
-    "from to subject date message-id mime-version content-type content-language auto-submitted list-id "
-    "list-unsubscribe list-unsubscribe-post"
-)
 
 
 class UnusableAddress(ValueError):
@@ -99,26 +94,3 @@ def part(kind: str, encoded: bytes, boundary: str) -> bytes:
         "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
     )
     return head.encode() + encoded + b"\r\n"
-
-
-class Signer:
-    """Signs with DKIM, relaxed/relaxed. Raises `ValueError` for a key that cannot sign."""
-
-    def __init__(self, domain: str, selector: str, key: str) -> None:
-        self._domain, self._selector, self._key = domain.encode("idna"), selector.encode(), key.encode()
-        try:
-            self.sign(b"From: a@b.example\r\n\r\n.\r\n")
-        except (dkim.DKIMException, UnicodeError, AttributeError) as error:
-            raise ValueError("cannot sign") from error
-
-    def sign(self, content: bytes) -> bytes:
-        """The DKIM-Signature header of a message."""
-        signed = dkim.sign(
-            content,
-            self._selector,
-            self._domain,
-            self._key,
-            canonicalize=(b"relaxed", b"relaxed"),
-            include_headers=_SIGNED.encode().split(),
-        )
-        return bytes(signed)

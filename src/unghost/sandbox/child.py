@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import shutil
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +41,8 @@ def main() -> None:
     parser.add_argument("--tls-cert")
     parser.add_argument("--tls-key")
     given = parser.parse_args()
+    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # structlog would load it, in 0.3 s, for a terminal
+    gc.set_threshold(50_000, 20, 20)  # loading modules makes much, and none of it garbage
     if given.part == "sweep":
         _sweep(given.lifeline, given.path)
         return

@@ -90,15 +90,15 @@ def parts(plan: Plan, listening: Listening) -> tuple[list[Part], list[Part]]:
 
     tls = ["--tls-cert", str(plan.tls_cert), "--tls-key", str(plan.tls_key)] if plan.tls_cert else []
     inbox_url = address(listening.inbox) if plan.own_inbox else ""
-    started = []
-    if plan.own_inbox:
-        kept = str(plan.folder / "inbox.jsonl")
-        faults = ("--faults", str(plan.folder / FAULTS)) if plan.clock else ()
-        started.append(part("inbox", "--path", kept, *faults, sockets=(listening.smtp, listening.inbox)))
+    started = []  # the board first: it takes longest
     if listening.control is None:
         started.append(part("web", *tls, sockets=(listening.board,)))
     else:
         started.append(part("board", "--inbox", inbox_url, *tls, sockets=(listening.board, listening.control)))
+    if plan.own_inbox:
+        kept = str(plan.folder / "inbox.jsonl")
+        faults = ("--faults", str(plan.folder / FAULTS)) if plan.clock else ()
+        started.append(part("inbox", "--path", kept, *faults, sockets=(listening.smtp, listening.inbox)))
     if plan.ats is not None:
         started.append(plan.ats.ats(listening.host))
     else:

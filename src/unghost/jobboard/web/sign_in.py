@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import jwt
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -79,6 +78,8 @@ def _claims(token: str, key: str | None) -> dict[str, Any] | None:
     """What the job board's token says, if it is the board's: HS256, for `unghost`, with `sub` and `exp`."""
     if key is None:
         return None
+    import jwt  # it costs 0.2 s to load, and few boards take tokens
+
     try:
         claims: dict[str, Any] = jwt.decode(
             token,
