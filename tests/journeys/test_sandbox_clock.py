@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -78,6 +79,30 @@ def test_a_stopped_clock_stands_in_every_process(sandbox: Sandbox) -> None:
     assert sandbox.now() == at
     assert sandbox.told("POST", "clock/run")["stopped"] is False
     assert sandbox.now() > at
+
+
+def test_the_command_winds_it_too(sandbox: Sandbox) -> None:
+    at = f"--sandbox={sandbox.control_url}"
+    assert sandbox.report(EXAMPLE, "APPLICATION_REJECTED").status_code == 201
+    stood = sandbox.unghost("clock", "freeze", at)
+    assert stood.returncode == 0
+    assert stood.stdout.strip().endswith("Z, stopped; 0 moments at which something fell due")
+    before, mails = sandbox.now(), len(sandbox.mails())
+    wound = json.loads(sandbox.unghost("clock", "advance", "72h", at, "--json").stdout)
+    assert (wound["moments"], wound["ready"], sandbox.now() - before) == (1, True, timedelta(hours=72))
+    assert len(sandbox.mails()) == mails + 1
+    assert "it goes on" in sandbox.unghost("clock", "run", at).stdout
+    assert "it goes on" in sandbox.unghost("clock", "show", at).stdout
+    for arguments, said in (
+        (["advance", "yesterday", at], "is no time: give a number with d, h, m, s or ms"),
+        (["advance", "--to", "2020-01-01T00:00:00Z", at], "goes forward only"),
+        (["advance", at], "give either, such as 72h"),
+        (["show", "--sandbox", "here"], "--sandbox is 'here': give the control page's address"),
+        (["show", "--sandbox", sandbox.base_url], "is no sandbox's control server"),
+        (["show", "--sandbox", "http://127.0.0.1:1"], "does not answer"),
+    ):
+        refused = sandbox.unghost("clock", *arguments)
+        assert (refused.returncode, said in refused.stderr, refused.stderr.count("\n")) == (2, True, 1), refused.stderr
 
 
 def test_a_page_shows_the_time_of_the_sandbox(sandbox: Sandbox) -> None:

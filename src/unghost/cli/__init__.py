@@ -28,6 +28,7 @@ def commands() -> App:
     helps = {
         "demo": "Run everything on this machine: board, dispatcher, inbox, a pretend ATS, and a story to play with.",
         "sandbox": "The same with a clock to wind, faults on command and a journal of every request.",
+        "clock": "The test clock of a sandbox that runs.",
         "certify": "Try your own running ATS against every case, and print what was seen.",
         "serve": "Serve the API and the pages.",
         "work": "Run dispatchers, which tell applicants.",
