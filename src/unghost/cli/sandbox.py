@@ -28,6 +28,9 @@ def sandbox(
     control_port: Annotated[
         int | None, Parameter(help="The control server's; 0: any. Unset: 8401, or any free one if it is taken.")
     ] = None,
+    ats: Annotated[
+        bool, Parameter(help="Run the example ATS as the partner, whose clicks are reported.", negative="")
+    ] = False,
     data_dir: Annotated[
         Path | None,
         Parameter(
@@ -57,6 +60,7 @@ def sandbox(
     tls_files(tls_cert, tls_key)
     wishes = Wishes(
         port=port,
+        ats=ats,
         control=True,
         control_port=control_port,
         folder=data_dir and data_dir.expanduser().absolute(),
@@ -102,6 +106,7 @@ def _page(demo: Demo) -> None:
     console.print()
     for place, address in (
         ("Control page", f"{demo.control_url}  (clock, journal, faults, reset)"),
+        *([("ATS", demo.ats_url)] if demo.ats_url else []),
         ("Inbox", demo.inbox_url or "mails go to your own server"),
         ("Applicant's pages", demo.applicant_login_url),
         ("Customer's consent", demo.admin_login_url),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 import signal
 import tempfile
@@ -25,7 +26,7 @@ from unghost.jobboard.store import access
 from unghost.postgres import connect, migrate
 from unghost.sandbox.clock_file import LAST, ClockFile
 from unghost.sandbox.deployment import deployed, keep_private, kept_secret, measured
-from unghost.sandbox.example_ats import ExampleAts, examples, webhook
+from unghost.sandbox.example_ats import NO_EXAMPLES, ExampleAts, examples, webhook
 from unghost.sandbox.parts import HOST, Listening, Plan, PortTaken, address, listening, parts
 from unghost.sandbox.processes import Processes, inherited_environment
 from unghost.sandbox.readiness import NeverReady, ready, show_errors
@@ -40,6 +41,7 @@ LOGIN_LIFE = timedelta(days=7)
 _QUICK = {"fsync": "off", "full_page_writes": "off"}
 #: Longer than a webhook may take to answer, and as long as no wait before something is sent again (store/winding).
 _LEASE = timedelta(seconds=14)
+_HOST_PORT = "host-port"
 #: To an inbox on this machine, which takes many mails at once when a clock is wound.
 _MAIL_CONNECTIONS = 32
 
@@ -52,10 +54,11 @@ class DemoFailed(Exception):
 class Wishes:
     """What the person asked for. A port None: the usual one if it is free; 0: any. `folder` None: a temporary one.
 
-    `control`: a clock to wind, and a control server (spec R37).
+    `ats`: the example ATS as the partner, where it is there. `control`: a clock to wind, and a control server.
     """
 
     port: int | None = None
+    ats: bool = True
     control: bool = False
     control_port: int | None = None
     folder: Path | None = None
@@ -125,8 +128,9 @@ async def _running(settings: Settings, wishes: Wishes, clock: Clock, say: Callab
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         logs = folder / "logs"
         logs.mkdir(exist_ok=True, mode=0o700)
-        bound = listening(wishes.port, wishes.control, wishes.control_port)
+        bound = listening(wishes.port, wishes.control, wishes.control_port, _last_port(folder))
         stack.callback(bound.close)
+        keep_private(folder / _HOST_PORT, f"{bound.host.getsockname()[1]}\n")
         clock_file = folder / "clock" if wishes.control else None
         wound = ClockFile(clock_file, clock) if clock_file else None
         clock = wound or clock
@@ -137,11 +141,13 @@ async def _running(settings: Settings, wishes: Wishes, clock: Clock, say: Callab
         assert settings.database_url is not None
         migrate(settings.database_url)
         host_url = address(bound.host)
-        # The ATS goes by the machine's clock: it is part of the demo, whose clock nobody winds.
-        root = None if wishes.control else examples()
+        root = examples() if wishes.ats else None
+        if wishes.control and wishes.ats and root is None:
+            raise DemoFailed(NO_EXAMPLES)
         story, secrets = await _story(settings, host_url.rstrip("/"), clock, folder, ats=root is not None)
-        if wound:
-            await Snapshots(settings.database_url, folder, wound).begin()
+        snapshots = Snapshots(settings.database_url, folder, wound) if wound else None
+        if snapshots:
+            await snapshots.begin()
         _, metrics = stack.enter_context(measured(settings))
         processes = Processes(say)
         stack.push_async_callback(processes.stop)
@@ -167,11 +173,19 @@ async def _running(settings: Settings, wishes: Wishes, clock: Clock, say: Callab
         for url in (settings.base_url + "/readyz", host_url, inbox_url):
             if url:
                 await ready(url, logs)
+        if snapshots and plan.ats:
+            snapshots.begin_ats()
         for part in rest:
             processes.start(part)
         until = LAST if wishes.control else clock.now() + LOGIN_LIFE
         ats_url = host_url if plan.ats else None
         yield _demo(settings, story, secrets, until, folder, host_url, ats_url, inbox_url, control_url)
+
+
+def _last_port(folder: Path) -> int | None:
+    kept = folder / _HOST_PORT
+    last = kept.read_text(encoding="ascii", errors="replace").strip() if kept.exists() else ""
+    return int(last) if re.fullmatch("[0-9]{1,5}", last) else None
 
 
 def _settled(settings: Settings, wishes: Wishes, folder: Path, bound: Listening) -> Settings:
@@ -205,6 +219,7 @@ def _ats(
         organization=child.organization,
         customer=EXAMPLE_CUSTOMER,
         tls_cert=wishes.tls_cert,
+        clock=folder / "clock" if wishes.control else None,
     )
 
 

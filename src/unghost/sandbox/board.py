@@ -34,7 +34,13 @@ _GRACE_SECONDS = 2
 
 
 async def serve(
-    board: socket.socket, control: socket.socket, clock: ClockFile, inbox: str, cert: str | None, key: str | None
+    board: socket.socket,
+    control: socket.socket,
+    clock: ClockFile,
+    inbox: str,
+    ats: str | None,
+    cert: str | None,
+    key: str | None,
 ) -> None:
     """Serve the board and its control server on two listening sockets until SIGTERM."""
     settings = settings_module.load()
@@ -47,7 +53,7 @@ async def serve(
     faults = Faults(settings.data_dir / FAULTS, pool, clock)
     strictness = Strictness()
     app = Recorder(create_app(settings, clock), journal, clock, faults, strictness)
-    addresses = {"board": settings.base_url + "/", "inbox": inbox}
+    addresses = {"board": settings.base_url + "/", "inbox": inbox, "ats": ats}
     controls = Control(
         clock=clock,
         winder=Winder(clock, pool, settings.lease),

@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--faults", type=Path, help="the file of the fault rules, for the inbox")
     parser.add_argument("--control", help="the control server, for a dispatcher whose calls are watched")
     parser.add_argument("--inbox", help="where the inbox's pages are")
+    parser.add_argument("--ats", help="where the example ATS's pages are")
     parser.add_argument("--board")
     parser.add_argument("--client-id")
     parser.add_argument("--tls-cert")
@@ -85,7 +86,7 @@ def _board(sockets: list[socket.socket], given: argparse.Namespace) -> None:
 
     clock = ClockFile(given.clock)
     with asyncio.Runner(loop_factory=_loop()) as runner:
-        runner.run(board.serve(sockets[0], sockets[1], clock, given.inbox, given.tls_cert, given.tls_key))
+        runner.run(board.serve(sockets[0], sockets[1], clock, given.inbox, given.ats, given.tls_cert, given.tls_key))
 
 
 def _dispatcher(clock: Clock, control: str | None) -> None:

@@ -18,6 +18,12 @@ from unghost.sandbox.deployment import keep_private, kept_secret
 from unghost.sandbox.processes import Part
 
 _MODULE, _DESTINATION = "examples.flask_ats", "board"
+#: The ATS's own database, in the data directory.
+DATABASE = "ats.sqlite"
+NO_EXAMPLES = (
+    "the example ATS is not here: run this from a clone of unghost after `make setup`, which installs what it needs, "
+    "or leave --ats out"
+)
 
 
 def examples() -> Path | None:
@@ -34,7 +40,10 @@ def webhook(url: str, organization: int) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ExampleAts:
-    """What the ATS and its dispatcher are made for. `environment`: what each gets beside its own settings."""
+    """What the ATS and its dispatcher are made for. `environment`: what each gets beside its own settings.
+
+    `clock`: the file of the test clock, which the dispatcher obeys; the ATS goes by the machine's, as any other would.
+    """
 
     root: Path
     folder: Path
@@ -45,6 +54,7 @@ class ExampleAts:
     organization: int
     customer: str
     tls_cert: Path | None
+    clock: Path | None = None
 
     def ats(self, listening: socket) -> Part:
         """The ATS itself, on an inherited socket."""
@@ -71,17 +81,18 @@ class ExampleAts:
         """Its dispatcher, as `unghost ats work` runs it."""
         path = self.folder / "unghost.toml"
         keep_private(path, self._settings())
+        clock = ("--clock", str(self.clock)) if self.clock else ()
         return Part(
             name="ats-dispatcher",
             module="unghost.sandbox.child",
-            arguments=("ats-dispatcher", "--lifeline", "{lifeline}"),
+            arguments=("ats-dispatcher", "--lifeline", "{lifeline}", *clock),
             environment=self._shared() | {"UNGHOST_ATS_CONFIG": str(path)},
             log=self.folder / "logs" / "ats-dispatcher.log",
         )
 
     @property
     def _database(self) -> str:
-        return f"sqlite:///{self.folder / 'ats.sqlite'}"
+        return f"sqlite:///{self.folder / DATABASE}"
 
     def _settings(self) -> str:
         return (

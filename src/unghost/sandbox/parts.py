@@ -41,13 +41,16 @@ class Listening:
                 bound.close()
 
 
-def listening(port: int | None, control: bool, control_port: int | None) -> Listening:
-    """Open the ports. None: the usual one if it is free; 0: any. Raises `PortTaken`."""
+def listening(port: int | None, control: bool, control_port: int | None, last: int | None = None) -> Listening:
+    """Open the ports. None: the usual one if it is free; 0: any. Raises `PortTaken`.
+
+    `last`: that of the ATS's pages the last time, which a kept board's jobs name; taken again if it is free.
+    """
     return Listening(
         board=_usual(port, USUAL_PORT),
         smtp=listen(HOST, 0),
         inbox=listen(HOST, 0),
-        host=listen(HOST, 0),
+        host=_usual(None, last or 0),
         control=_usual(control_port, USUAL_CONTROL_PORT) if control else None,
     )
 
@@ -94,7 +97,8 @@ def parts(plan: Plan, listening: Listening) -> tuple[list[Part], list[Part]]:
     if listening.control is None:
         started.append(part("web", *tls, sockets=(listening.board,)))
     else:
-        started.append(part("board", "--inbox", inbox_url, *tls, sockets=(listening.board, listening.control)))
+        there = ("--inbox", inbox_url, *(("--ats", address(listening.host)) if plan.ats else ()))
+        started.append(part("board", *there, *tls, sockets=(listening.board, listening.control)))
     if plan.own_inbox:
         kept = str(plan.folder / "inbox.jsonl")
         faults = ("--faults", str(plan.folder / FAULTS)) if plan.clock else ()
@@ -106,12 +110,13 @@ def parts(plan: Plan, listening: Listening) -> tuple[list[Part], list[Part]]:
         started.append(part("host", *host, sockets=(listening.host,)))
     if plan.temporary:
         started.append(part("sweep", "--path", str(plan.folder)))
+    # The ATS makes its tables as it starts, and its dispatcher wants them.
+    reporting = [plan.ats.dispatcher()] if plan.ats else []
     if not plan.clock:
-        # The ATS makes its tables as it starts, and its dispatcher wants them.
-        return [*started, part("dispatcher")], [plan.ats.dispatcher()] if plan.ats else []
+        return [*started, part("dispatcher")], reporting
     # Winding makes days of mails due at once: two dispatchers tell them in half the time, and hold up no start.
     control = ("--control", address(listening.control)) if listening.control else ()
-    return started, [part("dispatcher", *control), part("dispatcher", *control, nth="-2")]
+    return started, [part("dispatcher", *control), part("dispatcher", *control, nth="-2"), *reporting]
 
 
 def _usual(asked: int | None, usual: int) -> socket.socket:

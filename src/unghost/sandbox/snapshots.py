@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,6 +18,7 @@ from unghost.jobboard.store.webhooks import DELIVER
 from unghost.postgres import connect
 from unghost.postgres.snapshot import put_back, take, taken
 from unghost.sandbox.clock_file import ClockFile
+from unghost.sandbox.example_ats import DATABASE
 
 #: The state after the first start, and the same without jobs, applicants and what was reported of them.
 STORY, EMPTY = "story", "empty"
@@ -24,6 +27,8 @@ _PEOPLE = frozenset(
 )
 _SCHEMA = "jobboard"
 _CLOCK = "clock.json"
+#: Seconds for which the example ATS may hold its database.
+_PATIENCE = 10.0
 
 
 class NoSuchSnapshot(ValueError):
@@ -37,6 +42,11 @@ class Snapshots:
     database_url: str
     folder: Path
     clock: ClockFile
+
+    def begin_ats(self) -> None:
+        """At a first start: keep what the example ATS has made of its database too."""
+        if not (self._of(STORY) / DATABASE).exists():
+            _copied(self.folder / DATABASE, self._of(STORY) / DATABASE)
 
     async def begin(self) -> None:
         """At a first start: keep what is there as the story."""
@@ -68,6 +78,7 @@ class Snapshots:
         async with await connect(self.database_url, autocommit=True) as connection:
             await take(connection, _SCHEMA, self._of(name))
         _write(self._of(name) / _CLOCK, clock)
+        self._copy_ats(self.folder, self._of(name))
 
     async def put_back(self, name: str) -> None:
         """Go back to a state, with its clock; one transaction. Raises `NoSuchSnapshot`."""
@@ -75,6 +86,7 @@ class Snapshots:
         folder = self._of(STORY if name == EMPTY else name)
         async with await connect(self.database_url, autocommit=True) as connection:
             await put_back(connection, _SCHEMA, folder, _PEOPLE if name == EMPTY else ())
+            self._copy_ats(folder, self.folder)
             self._wind_back(folder / _CLOCK)
             for channel in (ACCESS, DUE, DELIVER):
                 await notify(connection, channel)
@@ -87,8 +99,21 @@ class Snapshots:
         stopped_at = kept["stopped_at"] and datetime.fromisoformat(kept["stopped_at"])
         self.clock.put_back(stopped_at, timedelta(seconds=kept["ahead"]))
 
+    def _copy_ats(self, there: Path, to: Path) -> None:
+        if (there / DATABASE).exists():  # else there is no example ATS
+            _copied(there / DATABASE, to / DATABASE)
+
     def _of(self, name: str) -> Path:
         return self.folder / "snapshots" / name
+
+
+def _copied(database: Path, to: Path) -> None:
+    """Copy a database of SQLite's, or put it in another's place under the feet of those who have it open."""
+    with (
+        closing(sqlite3.connect(database, timeout=_PATIENCE)) as source,
+        closing(sqlite3.connect(to, timeout=_PATIENCE)) as target,
+    ):
+        source.backup(target)
 
 
 def _write(path: Path, content: object) -> None:

@@ -1,0 +1,118 @@
+"""The sandbox with the example ATS: its clicks are reported, time is wound, and a state takes both ends back."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import requests
+
+from tests.journeys.winding import Sandbox
+from tests.journeys.winding import sandbox as run_sandbox
+from tests.sandbox.running import wait_for
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A sandbox with an ATS, and a state that is kept."""
+    folder = tmp_path_factory.mktemp("sandbox")
+    with run_sandbox(folder, "--ats", "--data-dir", str(folder / "kept")) as running:
+        yield running
+
+
+class Applicant(NamedTuple):
+    """Somebody who has applied, and their application."""
+
+    name: str
+    email: str
+    urn: str
+
+
+def apply(sandbox: Sandbox) -> Applicant:
+    """Somebody applies for a job of the story, and the ATS is told."""
+    name = f"Kim {uuid.uuid4().hex[:8]}"
+    email = f"{name.replace(' ', '.').lower()}@example.org"
+    sandbox.board("PUT", f"applicants/{name[4:]}", {"email": email, "name": name})
+    job = {"organization": sandbox.line["organization"], "externalId": "HP-214"}
+    made = sandbox.board("POST", "applications", {"job": job, "applicant": name[4:]})
+    sandbox.told("POST", "settle")
+    return Applicant(name, email, made["jobApplicationId"])
+
+
+class Recruiter:
+    """Somebody at the ATS's pages."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.url, self.session = sandbox.line["ats_url"], requests.Session()
+
+    def candidates(self) -> dict[str, str]:
+        """Their numbers in the ATS, by name."""
+        listed = re.findall(r'<a href="/candidates/([0-9]+)">([^<]+)</a>', self.session.get(self.url, timeout=10).text)
+        return {name: number for number, name in listed}
+
+    def reject(self, name: str) -> None:
+        """A click in the list."""
+        page = self.session.get(self.url, timeout=10).text
+        token = re.search(r'name="token" value="([^"]+)"', page)
+        assert token
+        form = {"token": token[1], "id": self.candidates()[name]}
+        assert self.session.post(f"{self.url}acts/reject", data=form, timeout=10).status_code == 200
+
+
+def test_a_click_in_the_ats_is_told_when_72_hours_are_wound(sandbox: Sandbox) -> None:
+    applied, recruiter = apply(sandbox), Recruiter(sandbox)
+    recruiter.reject(applied.name)
+    number = applied.urn.rpartition(":")[2]
+    reports = f"journal?path=/v2/jobApplication&application={number}&status=2xx"
+    wait_for(lambda: sandbox.told("GET", reports)["entries"])
+    sandbox.advance("71h")
+    assert [mail["subject"] for mail in sandbox.mails(applied.email) if "not" in mail["subject"]] == []
+    before = len(sandbox.mails(applied.email))
+    sandbox.advance("2h")
+    assert len(sandbox.mails(applied.email)) == before + 1
+    assert f'href="{sandbox.line["ats_url"]}"' in requests.get(sandbox.control_url, timeout=10).text
+
+
+def test_an_act_while_the_clock_stands_is_reported_when_the_clock_has_come_so_far(sandbox: Sandbox) -> None:
+    sandbox.reset()
+    applied = apply(sandbox)
+    sandbox.told("POST", "clock/freeze")
+    Recruiter(sandbox).reject(applied.name)
+    number = applied.urn.rpartition(":")[2]
+    reports = f"journal?path=/v2/jobApplication&application={number}"
+    assert sandbox.told("GET", reports)["entries"] == []
+    sandbox.told("POST", "clock/freeze", {"by": "1m"})
+    wait_for(lambda: sandbox.told("GET", reports)["entries"])
+    assert [entry["status"] for entry in sandbox.told("GET", reports)["entries"]] == [201]
+    sandbox.told("POST", "clock/run")
+
+
+def test_a_state_takes_the_ats_back_too(sandbox: Sandbox) -> None:
+    kept = apply(sandbox)
+    sandbox.told("POST", "snapshots", {"name": "kept"})
+    later = apply(sandbox)
+    assert {kept.name, later.name} <= Recruiter(sandbox).candidates().keys()
+    sandbox.told("POST", "reset", {"to": "kept"})
+    found = Recruiter(sandbox).candidates()
+    assert (kept.name in found, later.name in found) == (True, False)
+    again = apply(sandbox)
+    assert again.urn == later.urn, "the board gives the number again"
+    assert again.name in Recruiter(sandbox).candidates()
+    sandbox.reset()
+    assert Recruiter(sandbox).candidates().keys().isdisjoint({kept.name, again.name})
+    anew = apply(sandbox)
+    assert anew.name in Recruiter(sandbox).candidates()
+
+
+def test_a_kept_sandbox_has_its_ats_at_the_same_address(tmp_path: Path) -> None:
+    urls = []
+    for _ in range(2):
+        with run_sandbox(tmp_path, "--ats", "--data-dir", str(tmp_path / "kept")) as running:
+            urls.append(running.line["ats_url"])
+            running.reset()
+            assert apply(running).name in Recruiter(running).candidates()
+    assert urls[0] == urls[1]
