@@ -224,17 +224,16 @@ async def _nowhere(message: Message) -> None:
 
 
 def _dripping(send: Send, wait: float) -> Send:
-    """A `send` that gives the body a byte at a time."""
+    """A `send` that gives the body a byte at a time; the last byte is the answer's end."""
 
     async def slowly(message: Message) -> None:
-        body = message.get("body", b"")
+        await asyncio.sleep(wait)
         if message["type"] == "http.response.body":
-            for at in range(len(body)):
+            body = message.get("body", b"")
+            for at in range(len(body) - 1):
                 await send({"type": "http.response.body", "body": body[at : at + 1], "more_body": True})
                 await asyncio.sleep(wait)
-            message = {**message, "body": b""}
-        else:
-            await asyncio.sleep(wait)
+            message = {**message, "body": body[-1:]}
         await send(message)
 
     return slowly
