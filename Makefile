@@ -65,6 +65,7 @@ reference: setup
 bench: setup
 	@$(BIN)/python -m benchmarks
 	@$(BIN)/python -m benchmarks.ats
+	@$(BIN)/python -m benchmarks.sandbox
 
 schema: setup
 	@$(BIN)/python -m unghost.postgres.schema

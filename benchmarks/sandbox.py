@@ -123,10 +123,10 @@ def wound(sandbox: Running, folder: Path, held: int) -> tuple[float, str]:
     began = perf_counter()
     control.ask("POST", "clock/advance", {"by": "72h1m"})
     took = perf_counter() - began
+    spent = {name: 1000 * (processor.seconds(roots) - before[name]) / held for name, roots in parts.items()}
     mails = json.loads(send("GET", line["inbox_url"], headers={"Accept": "application/json"}).content)
     told = sum("mira" not in mail["to"] and "jonas" not in mail["to"] for mail in mails)
     assert told == held, f"{told} of {held} were told"
-    spent = {name: 1000 * (processor.seconds(roots) - before[name]) / held for name, roots in parts.items()}
     return took, ", ".join(f"{name} {each:.2f} ms" for name, each in spent.items()) + " a mail"
 
 
