@@ -16,6 +16,7 @@ from typing import Any
 import linkedin_api.common.constants as linkedin
 import pytest
 import requests
+import trustme
 from linkedin_api.clients.auth.client import AuthClient
 from linkedin_api.clients.restli.client import RestliClient
 
@@ -43,6 +44,7 @@ FAULTS: dict[str, tuple[dict[str, Any], list[int], bool]] = {
 }
 RESOURCE = "/jobApplicationLifecycleActions"
 EACH = pytest.mark.parametrize("fault", FAULTS)
+ON_SQLITE = pytest.mark.parametrize("ats_database", ["sqlite"], indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -114,34 +116,90 @@ def test_linkedins_python_client_gets_each_report_through(
     survived(sandbox, applied, fault)
 
 
+class End:
+    """The ATS's end: one activity on one application, and the settings to report it to a sandbox's board."""
+
+    def __init__(self, sandbox: Sandbox, applied: Applied, kind: str, database: AtsDatabase) -> None:
+        number, organization = (urn.rpartition(":")[2] for urn in (applied.urn, sandbox.line["organization"]))
+        database.do(
+            "DELETE FROM unghost_application",
+            "DELETE FROM unghost_customer",
+            f"""INSERT INTO unghost_customer (id, destination, organization, client_id, client_secret) VALUES
+                (1, 'board', {organization}, '{sandbox.line["client_id"]}', '{sandbox.line["client_secret"]}')""",
+            f"INSERT INTO unghost_application (customer_id, number, ats_id) VALUES (1, {number}, 'C-1')",
+        )
+        with closing(database.connect()) as connection:
+            ats.record(connection, ats.viewed("C-1"), now=sandbox.now())
+            connection.commit()
+        board = DestinationSettings(
+            name="board", kind=kind, base_url=sandbox.base_url, token_url=f"{sandbox.base_url}/oauth/v2/accessToken"
+        )
+        self.database, self.clock = database, Now()
+        self.settings = Settings(database_url=database.url, destinations={"board": board}, others={})
+
+    def states(self) -> set[str]:
+        return {state for *_, state, _ in self.database.recorded()}
+
+    def work(self) -> None:
+        """Report what is due, once."""
+        asyncio.run(dispatcher.run_once(self.settings, self.clock, asyncio.Event(), lambda: 1.0))
+
+    def get_through(self) -> None:
+        """Work, and again after a minute, until it is sent."""
+        for _ in range(8):
+            self.work()
+            if self.states() == {"sent"}:
+                return
+            self.clock.ahead += timedelta(minutes=1)
+        pytest.fail(f"it never got through: {self.database.recorded()}")
+
+
 @EACH
 @pytest.mark.parametrize("kind", ["unghost", "linkedin"])
-@pytest.mark.parametrize("ats_database", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_the_ats_end_gets_each_report_through(
     sandbox: Sandbox, fault: str, kind: str, ats_database: AtsDatabase
 ) -> None:
     applied = faulty(sandbox, fault)
-    number, organization = (urn.rpartition(":")[2] for urn in (applied.urn, sandbox.line["organization"]))
-    ats_database.do(
-        "DELETE FROM unghost_application",
-        "DELETE FROM unghost_customer",
-        f"""INSERT INTO unghost_customer (id, destination, organization, client_id, client_secret) VALUES
-            (1, 'board', {organization}, '{sandbox.line["client_id"]}', '{sandbox.line["client_secret"]}')""",
-        f"INSERT INTO unghost_application (customer_id, number, ats_id) VALUES (1, {number}, 'C-1')",
-    )
-    clock = Now()
-    with closing(ats_database.connect()) as connection:
-        ats.record(connection, ats.viewed("C-1"), now=sandbox.now())
-        connection.commit()
-    board = DestinationSettings(
-        name="board", kind=kind, base_url=sandbox.base_url, token_url=f"{sandbox.base_url}/oauth/v2/accessToken"
-    )
-    settings = Settings(database_url=ats_database.url, destinations={"board": board}, others={})
-    for _ in range(8):
-        asyncio.run(dispatcher.run_once(settings, clock, asyncio.Event(), lambda: 1.0))
-        if {state for *_, state, _ in ats_database.recorded()} == {"sent"}:
-            break
-        clock.ahead += timedelta(minutes=1)
-    else:
-        pytest.fail(f"it never got through: {ats_database.recorded()}")
+    End(sandbox, applied, kind, ats_database).get_through()
     survived(sandbox, applied, fault)
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A sandbox that serves https, with a certificate of an authority that only the tests know."""
+    folder, authority = tmp_path_factory.mktemp("secure"), trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / "authority.pem"))
+    issued = authority.issue_cert("127.0.0.1")
+    issued.private_key_pem.write_to_path(str(folder / "key.pem"))
+    for part in issued.cert_chain_pems:
+        part.write_to_path(str(folder / "cert.pem"), append=True)
+    options = ("--tls-cert", str(folder / "cert.pem"), "--tls-key", str(folder / "key.pem"))
+    with run_sandbox(folder, *options) as running:
+        running.verify = str(folder / "authority.pem")
+        yield running
+
+
+@pytest.mark.parametrize("fault", ["an answer in drops", "cut before it is stored", "cut after it is stored"])
+@pytest.mark.parametrize("kind", ["unghost", "linkedin"])
+@ON_SQLITE
+def test_the_ats_end_speaks_https(
+    secure: Sandbox, fault: str, kind: str, ats_database: AtsDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(secure.verify))
+    secure.reset()
+    applied = faulty(secure, fault)
+    End(secure, applied, kind, ats_database).get_through()
+    survived(secure, applied, fault)
+
+
+@ON_SQLITE
+def test_a_board_whose_certificate_is_not_trusted_is_told_nothing(secure: Sandbox, ats_database: AtsDatabase) -> None:
+    secure.reset()
+    end = End(secure, secure.applied(), "unghost", ats_database)
+    end.work()
+    assert end.states() == {"waiting"}
+    [(trouble, token)] = ats_database.all("SELECT trouble, access_token FROM unghost_customer")
+    assert "127.0.0.1 cannot be reached" in trouble and "certificate verify failed" in trouble
+    assert token is None
+    assert secure.told("GET", "journal?path=/oauth/")["entries"] == []
