@@ -116,3 +116,9 @@ def test_a_kept_sandbox_has_its_ats_at_the_same_address(tmp_path: Path) -> None:
             running.reset()
             assert apply(running).name in Recruiter(running).candidates()
     assert urls[0] == urls[1]
+
+
+def test_the_control_page_leads_only_to_what_is_there(tmp_path: Path) -> None:
+    with run_sandbox(tmp_path, "--empty", "--smtp", "smtp://127.0.0.1:1") as running:
+        page = running.ask("GET", "")
+        assert (page.status_code, ">Inbox</a>" in page.text, ">ATS</a>" in page.text) == (200, False, False)

@@ -202,6 +202,28 @@ def test_a_kept_sandbox_goes_on_where_it_was(tmp_path: Path) -> None:
         assert again.mails()[-1]["to"] == MIRA
 
 
+def listed(sandbox: Sandbox) -> int:
+    """How many jobs the board has."""
+    return requests.get(f"{sandbox.base_url}/jobs", timeout=10).text.count('href="/jobs/')
+
+
+def test_a_sandbox_begins_empty_if_that_is_wanted_and_what_was_emptied_stays_empty(tmp_path: Path) -> None:
+    kept = ("--data-dir", str(tmp_path / "kept"))
+    with run_sandbox(tmp_path, *kept, "--empty") as running:
+        assert (running.line["applications"], running.line["applicant_login_url"], listed(running)) == ([], None, 0)
+        applied = running.applied()
+    with run_sandbox(tmp_path, *kept) as running:
+        assert (running.line["applications"], listed(running)) == ([], 1)
+        assert running.report(applied.urn, "APPLICATION_VIEWED").status_code == 201
+        running.reset()
+        assert listed(running) == 8
+    with run_sandbox(tmp_path, *kept, "--empty") as running:
+        assert (len(running.line["applications"]), listed(running)) == (5, 8)  # it goes on from what it was
+        running.reset("empty")
+    with run_sandbox(tmp_path, *kept) as running:
+        assert listed(running) == 0
+
+
 def test_a_port_that_is_taken_is_said_in_one_sentence(running: Sandbox) -> None:
     taken = running.control_url.rstrip("/").rpartition(":")[2]
     done = running.unghost("sandbox", "--json", "--port", "0", "--control-port", taken)

@@ -31,6 +31,12 @@ def sandbox(
     ats: Annotated[
         bool, Parameter(help="Run the example ATS as the partner, whose clicks are reported.", negative="")
     ] = False,
+    empty: Annotated[
+        bool,
+        Parameter(
+            help="Begin without the story's jobs and applicants: the customers and the partner alone.", negative=""
+        ),
+    ] = False,
     data_dir: Annotated[
         Path | None,
         Parameter(
@@ -61,6 +67,7 @@ def sandbox(
     wishes = Wishes(
         port=port,
         ats=ats,
+        empty=empty,
         control=True,
         control_port=control_port,
         folder=data_dir and data_dir.expanduser().absolute(),
@@ -108,18 +115,30 @@ def _page(demo: Demo) -> None:
         ("Control page", f"{demo.control_url}  (clock, journal, faults, reset)"),
         *([("ATS", demo.ats_url)] if demo.ats_url else []),
         ("Inbox", demo.inbox_url or "mails go to your own server"),
-        ("Applicant's pages", demo.applicant_login_url),
+        *([("Applicant's pages", demo.applicant_login_url)] if demo.applicant_login_url else []),
         ("Customer's consent", demo.admin_login_url),
         ("API", f"{demo.base_url}/docs"),
     ):
         # Addresses are never broken by a line end: they are clicked and copied.
         console.print(Text(f"  {place:<21}", "bold"), address, sep="", soft_wrap=True)
     console.print()
+    if demo.applications:
+        _rejection(demo)
+    else:
+        console.print("  Nobody is in it. Put jobs, applicants and applications there by the board API:")
+        console.print()
+        console.print(f"  curl {demo.control_url}story", style="cyan", highlight=False, soft_wrap=True)
+    console.print()
+    console.print(Rule(Text("Ctrl-C stops it", style="dim"), style="dim"))
+
+
+def _rejection(demo: Demo) -> None:
+    from rich.text import Text
+
+    console = out()
     console.print(Text("  ").append("Report a rejection", "bold"), "and let 72 hours pass:")
     console.print()
     insecure = " --insecure" if demo.base_url.startswith("https") else ""
     lines = [line.replace("APPLICATION_VIEWED", "APPLICATION_REJECTED") for line in example(demo, insecure)]
     for line in [*lines, f'curl {demo.control_url}clock/advance -d \'{{"by": "72h"}}\'']:
         console.print(line, style="cyan", highlight=False, soft_wrap=True)
-    console.print()
-    console.print(Rule(Text("Ctrl-C stops it", style="dim"), style="dim"))

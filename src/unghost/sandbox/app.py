@@ -30,8 +30,8 @@ from unghost.sandbox.example_ats import NO_EXAMPLES, ExampleAts, examples, webho
 from unghost.sandbox.parts import HOST, Listening, Plan, PortTaken, address, listening, parts
 from unghost.sandbox.processes import Processes, inherited_environment
 from unghost.sandbox.readiness import NeverReady, ready, show_errors
-from unghost.sandbox.seed import EXAMPLE_CUSTOMER, EXAMPLE_ORGANIZATION, Integration, Story, seed
-from unghost.sandbox.snapshots import Snapshots
+from unghost.sandbox.seed import EXAMPLE_CUSTOMER, EXAMPLE_ORGANIZATION, Integration, Story, has_people, seed
+from unghost.sandbox.snapshots import EMPTY, Snapshots
 from unghost.wire import urn
 
 #: How long the links that sign the applicant and the admin in work, where the clock cannot be wound.
@@ -55,10 +55,12 @@ class Wishes:
     """What the person asked for. A port None: the usual one if it is free; 0: any. `folder` None: a temporary one.
 
     `ats`: the example ATS as the partner, where it is there. `control`: a clock to wind, and a control server.
+    `empty`: without the story's people.
     """
 
     port: int | None = None
     ats: bool = True
+    empty: bool = False
     control: bool = False
     control_port: int | None = None
     folder: Path | None = None
@@ -71,7 +73,8 @@ class Demo:
     """A running demo: where everything is.
 
     `inbox_url` is None when mails go to another server, `control_url` when the clock cannot be wound, `ats_url` when
-    there is no example ATS. `host_url`: the page of the ATS that embeds the consent widget.
+    there is no example ATS, those of applicants when nobody is in it. `host_url`: the page of the ATS that embeds the
+    consent widget.
     """
 
     base_url: str
@@ -82,8 +85,8 @@ class Demo:
     client_secret: str
     organization: str
     applications: list[str]
-    applicant_login_url: str
-    other_applicant_login_url: str
+    applicant_login_url: str | None
+    other_applicant_login_url: str | None
     admin_login_url: str
     data_dir: str
     control_url: str | None
@@ -144,10 +147,14 @@ async def _running(settings: Settings, wishes: Wishes, clock: Clock, say: Callab
         root = examples() if wishes.ats else None
         if wishes.control and wishes.ats and root is None:
             raise DemoFailed(NO_EXAMPLES)
-        story, secrets = await _story(settings, host_url.rstrip("/"), clock, folder, ats=root is not None)
         snapshots = Snapshots(settings.database_url, folder, wound) if wound else None
-        if snapshots:
+        first = snapshots is None or snapshots.new
+        story, secrets = await _story(settings, host_url.rstrip("/"), clock, folder, ats=root is not None, first=first)
+        if snapshots and first:
             await snapshots.begin()
+            if wishes.empty:
+                await snapshots.put_back(EMPTY)
+                story = replace(story, applications=(), applicants=())
         _, metrics = stack.enter_context(measured(settings))
         processes = Processes(say)
         stack.push_async_callback(processes.stop)
@@ -163,10 +170,10 @@ async def _running(settings: Settings, wishes: Wishes, clock: Clock, say: Callab
             clock=clock_file,
             ats=None if root is None else _ats(root, settings, wishes, story.integrations[0], secrets, folder),
         )
-        first, rest = parts(plan, bound)
-        watching = asyncio.create_task(show_errors([part.log for part in first + rest if part.log], say))
+        waited_for, rest = parts(plan, bound)
+        watching = asyncio.create_task(show_errors([part.log for part in waited_for + rest if part.log], say))
         stack.callback(watching.cancel)
-        for part in first:
+        for part in waited_for:
             processes.start(part)
         inbox_url = address(bound.inbox) if own_inbox else None
         control_url = address(bound.control) if bound.control else None
@@ -224,9 +231,12 @@ def _ats(
 
 
 async def _story(
-    settings: Settings, origin: str, clock: Clock, folder: Path, *, ats: bool
+    settings: Settings, origin: str, clock: Clock, folder: Path, *, ats: bool, first: bool
 ) -> tuple[Story, dict[str, str]]:
-    """Seed the story; gives it with the client secrets, which the data directory keeps. A lost one is made anew."""
+    """Seed the story; gives it with the client secrets, which the data directory keeps. A lost one is made anew.
+
+    `first`: with its people; later they come again only if they are there, so that what was emptied stays empty.
+    """
     assert settings.database_url is not None
     path = folder / "client-secrets.json"
     secrets: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
@@ -234,7 +244,15 @@ async def _story(
         now = clock.now()
         derived = ClientSecrets(secret_key(settings.secret_key, folder))
         hook = webhook(origin, EXAMPLE_ORGANIZATION) if ats else None
-        story = await seed(connection, secrets=derived, origins=[origin], policy=settings.policy, now=now, webhook=hook)
+        story = await seed(
+            connection,
+            secrets=derived,
+            origins=[origin],
+            policy=settings.policy,
+            now=now,
+            webhook=hook,
+            people=first or await has_people(connection),
+        )
         for integration in story.integrations:
             secret = integration.client_secret or secrets.get(integration.client_id)
             secret = secret or await access.rotate_secret(
@@ -260,8 +278,8 @@ def _demo(
 ) -> Demo:
     links = Links(settings.secret_key or "")
     mira, jonas = (
-        f"{settings.base_url}/sign-in?word={links.make(For.APPLICANT_LINK, applicant, until)}"
-        for applicant in story.applicants
+        f"{settings.base_url}/sign-in?word={links.make(For.APPLICANT_LINK, applicant, until)}" if applicant else None
+        for applicant in (story.applicants or (None, None))
     )
     client = story.integrations[0]
     word = links.make(For.ADMIN_LINK, story.admins[0], until)

@@ -128,14 +128,18 @@ async def seed(
     policy: Policy,
     now: datetime,
     webhook: str | None = None,
+    people: bool = True,
 ) -> Story:
     """Put the story into the database, in the caller's transaction. `origins`: where the consent widget is embedded.
 
-    `webhook`: where the first customer's ATS takes applications; None: it has none.
+    `webhook`: where the first customer's ATS takes applications; None: it has none. Without `people` there are
+    customers and integrations, and no job, applicant or application.
     """
     admins = [await _customer(connection, customer, now) for customer in (_PINE, _ALDER)]
-    jobs = {job.external_id: await _job(connection, job, now) for job in _JOBS}
     integrations = await _integrations(connection, secrets, origins, now)
+    if not people:
+        return Story(integrations, [], [], admins)
+    jobs = {job.external_id: await _job(connection, job, now) for job in _JOBS}
     if webhook is not None:
         child = await access.by_client_id(connection, integrations[0].client_id)
         assert child is not None
@@ -158,6 +162,11 @@ async def seed(
     jonas = await _applicant(connection, _JONAS, now)
     await _applications(connection, _JONAS, jonas, jobs, policy, now)
     return Story(integrations, [example.number, *others], [mira, jonas], admins)
+
+
+async def has_people(connection: AsyncConnection[Any]) -> bool:
+    """Whether the story's people are there: a sandbox that was emptied has none."""
+    return await board.applicant(connection, _MIRA.external_id) is not None
 
 
 async def _customer(connection: AsyncConnection[Any], customer: _Customer, now: datetime) -> int:

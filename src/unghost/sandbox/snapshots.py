@@ -48,11 +48,15 @@ class Snapshots:
         if not (self._of(STORY) / DATABASE).exists():
             _copied(self.folder / DATABASE, self._of(STORY) / DATABASE)
 
+    @property
+    def new(self) -> bool:
+        """Whether this is a first start: nothing is kept yet."""
+        return not taken(self._of(STORY))
+
     async def begin(self) -> None:
         """At a first start: keep what is there as the story."""
-        if not taken(self._of(STORY)):
-            async with await connect(self.database_url, autocommit=True) as connection:
-                await take(connection, _SCHEMA, self._of(STORY))
+        async with await connect(self.database_url, autocommit=True) as connection:
+            await take(connection, _SCHEMA, self._of(STORY))
 
     def names(self) -> list[str]:
         """What can be gone back to."""
