@@ -15,6 +15,7 @@ from tests.world import ORGANIZATION, consent, make_world
 from unghost.jobboard.rules.plan import State
 from unghost.jobboard.rules.policy import DOWNLOADED, REJECTED, SUBMITTED, VIEWED, Place
 from unghost.jobboard.store import telling
+from unghost.jobboard.store.lines import Line
 from unghost.jobboard.store.withdrawing import withdraw
 
 pytestmark = pytest.mark.anyio
@@ -241,3 +242,26 @@ async def test_what_was_mailed_while_its_report_was_taken_back_counts_as_told(
         stored = await telling.settle(connection, [mailed])
         assert bool(stored) is not rejected_again, "a second one that waits is not settled over"
         assert (await row(connection, action_id))[0] == ("withheld" if rejected_again else "told")
+
+
+async def test_what_is_claimed_is_read_by_its_key_however_much_waits(
+    database_url: str, pool: AsyncConnectionPool
+) -> None:
+    """On a board of which PostgreSQL has no statistics yet, whose plans are made once (store/lines.py)."""
+    async with pool.connection() as connection:
+        world = await make_world(connection, NOW, applications=60)
+        for application in world.applications:
+            await report(connection, application, REJECTED)
+    line = Line(database_url)
+    connection = await line.connection()
+    claimed = await telling.claim(connection, [Place.EMAIL], NOW + HOLD, timedelta(minutes=1), 3)
+    assert len(claimed) == 3
+    scans = "SELECT pg_stat_get_xact_numscans(to_regclass(%s)), pg_stat_get_xact_numscans(to_regclass(%s))"
+    indexes = ("jobboard.notice_pkey", "jobboard.notice_waiting")
+    before = await (await connection.execute(scans, indexes)).fetchone()
+    async with connection.transaction():
+        assert len(await telling.read(connection, claimed, [REJECTED])) == 3
+        after = await (await connection.execute(scans, indexes)).fetchone()
+    assert before is not None and after is not None
+    assert (after[0] - before[0], after[1] - before[1]) == (3, 0)
+    await line.close()
