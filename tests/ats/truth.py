@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import psycopg
@@ -45,6 +46,7 @@ def hold(database: AtsDatabase, board_database: str, committed: Sequence[Act]) -
         there = [(action, int(at)) for application, action, at in stored if application == number]
         reported = [(ACTIONS[Kind(kind)], at) for kind, at, state, *_ in mine if state in ("sent", "withdrawn")
                     and kind not in UNDOING]  # fmt: skip
-        assert there == reported, f"{number}: each is on the board exactly once and in order"
+        wrong = f"; not there: {Counter(reported) - Counter(there)}, too often: {Counter(there) - Counter(reported)}"
+        assert there == reported, f"{number}: each is on the board exactly once and in order{wrong}"
         withdrawn = {at for kind, at, state, *_ in mine if state == "withdrawn"}
         assert not [at for application, at in live if application == number and at in withdrawn], "no trace is left"
