@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -166,6 +167,19 @@ def test_a_reset_brings_the_story_back_with_its_clock_and_secrets(sandbox: Sandb
     assert sorted(mail["subject"] for mail in sandbox.mails()) == sorted(first)
     assert sandbox.report(stranger.urn, "APPLICATION_VIEWED").status_code == 404
     assert sandbox.report(EXAMPLE, "APPLICATION_VIEWED").status_code == 201
+
+
+def test_a_mail_that_is_under_way_does_not_arrive_after_the_reset(sandbox: Sandbox) -> None:
+    rule = {"when": {"smtp": "data"}, "what": {"latency": "3s"}, "nth": 1}
+    assert sandbox.ask("POST", "faults", rule).status_code == 201
+    stranger = sandbox.applied()
+    time.sleep(1)  # the mail server has it, and takes two seconds more
+    sandbox.reset("empty")
+    again = sandbox.applied()  # its mail comes after any that was under way
+    sandbox.told("POST", "settle")
+    time.sleep(2.5)
+    assert [mail["to"] for mail in sandbox.mails()] == [again.email]
+    assert stranger.email != again.email
 
 
 def test_an_empty_sandbox_has_customers_and_partners_and_nobody_else(sandbox: Sandbox) -> None:

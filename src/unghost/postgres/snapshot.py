@@ -7,7 +7,7 @@ adds a column. Must not know what the rows mean.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +72,15 @@ def taken(folder: Path) -> bool:
 
 
 async def put_back(
-    connection: AsyncConnection[Any], schema: str, folder: Path, leave_empty: Collection[str] = ()
-) -> None:
+    connection: AsyncConnection[Any],
+    schema: str,
+    folder: Path,
+    leave_empty: Collection[str] = (),
+    may: Callable[[AsyncConnection[Any]], Awaitable[bool]] | None = None,
+) -> bool:
     """Make the rows of a schema what they were, in one transaction; tables in `leave_empty` get none.
 
+    `may` is asked once nobody can write there any more; if it says no, nothing is changed and the answer is False.
     Raises `PostgresError` if there is no snapshot, or one of a table that is not there.
     """
     if not taken(folder):
@@ -84,11 +89,23 @@ async def put_back(
     for last in range(_TRIES - 1, -1, -1):
         try:
             async with connection.transaction():
-                await _put_back(connection, schema, folder, contents, leave_empty)
-            return
+                there = await _lock(connection, schema)
+                if may is not None and not await may(connection):
+                    return False
+                await _put_back(connection, schema, folder, contents, leave_empty, there)
+            return True
         except DeadlockDetected:  # others are at work; one of both had to give way
             if not last:
                 raise
+    raise AssertionError("the last try returns or raises")
+
+
+async def _lock(connection: AsyncConnection[Any], schema: str) -> dict[str, list[str]]:
+    """Keep all writers out until the transaction ends; gives the tables as `_tables` does."""
+    there = await _tables(connection, schema)
+    locked = sql.SQL(", ").join(sql.Identifier(schema, name) for name in there)
+    await connection.execute(sql.SQL("LOCK TABLE {} IN EXCLUSIVE MODE").format(locked))
+    return there
 
 
 async def _put_back(
@@ -97,8 +114,8 @@ async def _put_back(
     folder: Path,
     contents: dict[str, dict[str, Any]],
     leave_empty: Collection[str],
+    there: dict[str, list[str]],
 ) -> None:
-    there = await _tables(connection, schema)
     if missing := contents["tables"].keys() - there.keys():
         raise PostgresError(f"the snapshot has the table {min(missing)}, which the database has not: take a new one")
     await _clear(connection, schema, list(there))
@@ -112,9 +129,8 @@ async def _put_back(
 
 
 async def _clear(connection: AsyncConnection[Any], schema: str, ordered: list[str]) -> None:
-    """Take every row out of these tables, which come after those that they refer to; nobody writes meanwhile."""
+    """Take every row out of these tables, which are locked and come after those that they refer to."""
     tables = [sql.Identifier(schema, name) for name in ordered]
-    await connection.execute(sql.SQL("LOCK TABLE {} IN EXCLUSIVE MODE").format(sql.SQL(", ").join(tables)))
     row = await (await connection.execute(_SIZE, (schema,))).fetchone()
     if row is None or (row[0] or 0) > _SMALL:
         await connection.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(tables)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -127,7 +128,7 @@ class Control:
         self.snapshots.check(wish.to)
         for each in self.resettable:  # the rules first: none may keep what is under way from ending
             each.reset()
-        await self.winder.alone(lambda: self.snapshots.put_back(wish.to))
+        await self.winder.alone(partial(self.snapshots.put_back, wish.to))
         if inbox := self.addresses.get("inbox"):
             await inbox_call.empty(inbox)
         await self.winder.settle()

@@ -8,10 +8,14 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+from psycopg import AsyncConnection
 
 from unghost.jobboard.store.accepting import ACCESS, DUE, notify
 from unghost.jobboard.store.webhooks import DELIVER
@@ -84,16 +88,21 @@ class Snapshots:
         _write(self._of(name) / _CLOCK, clock)
         self._copy_ats(self.folder, self._of(name))
 
-    async def put_back(self, name: str) -> None:
-        """Go back to a state, with its clock; one transaction. Raises `NoSuchSnapshot`."""
+    async def put_back(self, name: str, may: Callable[[AsyncConnection[Any]], Awaitable[bool]] | None = None) -> bool:
+        """Go back to a state, with its clock; one transaction. Raises `NoSuchSnapshot`.
+
+        `may` is asked while nobody can write; if it says no, all stays as it is, and the answer is False.
+        """
         self.check(name)
         folder = self._of(STORY if name == EMPTY else name)
         async with await connect(self.database_url, autocommit=True) as connection:
-            await put_back(connection, _SCHEMA, folder, _PEOPLE if name == EMPTY else ())
+            if not await put_back(connection, _SCHEMA, folder, _PEOPLE if name == EMPTY else (), may):
+                return False
             self._copy_ats(folder, self.folder)
             self._wind_back(folder / _CLOCK)
             for channel in (ACCESS, DUE, DELIVER):
                 await notify(connection, channel)
+        return True
 
     def _wind_back(self, path: Path) -> None:
         if not path.exists():

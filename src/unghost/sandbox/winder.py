@@ -10,7 +10,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
+from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from unghost.jobboard.rules.policy import Place
@@ -25,6 +27,10 @@ _SOON = 0.5
 #: Seconds between two looks: for each that is untold, at least, and at most. Looking costs the more the more there is.
 _EACH, _LEAST, _MOST = 0.00005, 0.004, 0.25
 _WAKE_AGAIN = 0.25
+#: Seconds between two tries to be alone: each keeps everybody from writing for a moment.
+_AGAIN = 0.05
+#: Whether something may be done now, asked on a connection that keeps all others from writing.
+May = Callable[[AsyncConnection[Any]], Awaitable[bool]]
 
 
 class NotReady(Exception):
@@ -74,12 +80,26 @@ class Winder:
         async with self._one_at_a_time:
             await self._settled(self.patience)
 
-    async def alone(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do something while nobody winds, and after what is under way has ended, if it does so soon."""
+    async def alone(self, work: Callable[[May], Awaitable[bool]]) -> None:
+        """Do something while nobody winds, and after what is under way has ended, if it does so soon.
+
+        `work` asks the question that it is given once nobody can claim anything, and gives False if the answer is no:
+        a dispatcher still has a mail in its hands, which would reach its applicant afterwards. It is then tried again.
+        """
+        loop = asyncio.get_running_loop()
         async with self._one_at_a_time:
             with suppress(NotReady):
                 await self._settled(_SOON)
-            await work()
+            impatient_at = loop.time() + self.patience
+
+            async def may(connection: AsyncConnection[Any]) -> bool:
+                held = await winding.in_hand(connection, self.clock.now(), self.lease, self.places)
+                return not held or loop.time() > impatient_at
+
+            while True:
+                if await work(may):
+                    return
+                await asyncio.sleep(_AGAIN)
 
     async def _through(self, target: datetime) -> int:
         moments = 0

@@ -70,6 +70,11 @@ SELECT (
        OR w.attempt_at < %(until)s AND w.state = 'unverified' AND w.failures = 0 AND w.detail IS NULL
 )
 """  # noqa: S608  (our own words)
+_IN_HAND = """
+SELECT count(*) FROM jobboard.notice
+WHERE state = 'waiting' AND place = ANY (%(places)s::text[]) AND attempt_at > %(now)s AND attempt_at <= %(until)s
+  AND attempts > 0 AND (attempt_at = %(until)s OR attempts = 1 AND detail IS NULL)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,14 @@ async def unsettled(
     row = await (await connection.execute(_UNSETTLED, given)).fetchone()
     assert row is not None
     return Unsettled(int(row[0]), int(row[1]))
+
+
+async def in_hand(connection: AsyncConnection[Any], now: datetime, lease: timedelta, places: Sequence[str]) -> int:
+    """How many notices of these places a dispatcher has in its hands."""
+    given = {"places": list(places), "now": now, "until": now + lease}
+    row = await (await connection.execute(_IN_HAND, given)).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 async def wake(connection: AsyncConnection[Any]) -> None:
