@@ -45,7 +45,8 @@ class Says:
 
 
 CUT_BEFORE, CUT_AFTER = "cut before", "cut after"
-Fault = Says | str | None
+#: Bytes: the board acts, and this much of an answer is sent before the line is cut.
+Fault = Says | bytes | str | None
 
 
 class Way:
@@ -96,7 +97,9 @@ def faulty(board_port: int) -> Iterator[Way]:
             status, headers, content = self.forwarded(call) if not isinstance(fault, Says) else (
                 fault.status, dict(fault.headers), fault.body,
             )  # fmt: skip
-            if fault == CUT_AFTER:
+            if isinstance(fault, bytes):
+                self.wfile.write(fault)
+            if fault == CUT_AFTER or isinstance(fault, bytes):
                 return self.cut()
             self.send_response_only(status)
             for name, value in headers.items():

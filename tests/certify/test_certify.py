@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(400)
 Run = Callable[..., tuple[int, dict[str, str]]]
 EXAMPLE = ROOT / "examples/flask_ats/certify.toml"
 #: Waiting for what never comes costs a broken one this long.
-SHORT = "[timeouts]\nstart = 15\nreport = 6\nquiet = 0.5\n"
+SHORT = "[timeouts]\nstart = 60\nreport = 12\nquiet = 0.5\n"
 
 
 @pytest.fixture(scope="module")

@@ -16,14 +16,13 @@ from datetime import timedelta
 from sqlalchemy import Engine
 
 from unghost.ats import line
-from unghost.ats.activity import Kind
 from unghost.ats.destinations import Closed, Destination, Report, Verdict
 from unghost.ats.holding import Held, TurnLost
 from unghost.ats.store import turns
 from unghost.ats.store.dispatching import Turn
-from unghost.ats.store.turns import Settled
+from unghost.ats.wave import Line, Wave
 from unghost.clock import Clock
-from unghost.outbox import Done, GiveUp, Outcome, TryLater, backoff
+from unghost.outbox import Done, Outcome, TryLater, Unbegun, backoff
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +34,8 @@ PROBE_AFTER = 3
 _SHORT_MS = 1000
 #: Waves that are read together.
 _WAVES = 3
+#: A customer whose quota is used up is looked at so often, for rejections that are to be taken back.
+_LOOK_AGAIN = timedelta(minutes=1)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -69,30 +70,6 @@ class Deliverer:
             return Done()
 
 
-@dataclass(slots=True)
-class _Line:
-    """What is left to do for one application."""
-
-    steps: deque[line.Step]
-    rows: Sequence[line.Waiting]
-
-
-@dataclass(slots=True)
-class _Wave:
-    """What came of one wave: rows to settle; `closed`: why the way is; `answered`: the board answered for a report."""
-
-    settled: list[Settled]
-    closed: Closed | None = None
-    answered: bool = False
-
-    def close(self, by: Closed) -> None:
-        """Of several closings the one that says most stays: an answer before a report not begun, the longer wait."""
-        had = self.closed
-        longer = had is not None and (by.after or timedelta(0)) > (had.after or timedelta(0))
-        if had is None or not had.begun or (by.begun and longer):
-            self.closed = by
-
-
 class _Taking:
     """One turn under way."""
 
@@ -112,16 +89,24 @@ class _Taking:
 
     async def _run(self) -> Outcome | None:
         while not self._over():
-            found = await self._held.lines(1 if self._probing() else _WAVES * self._to.most)
-            if not found:
+            used_up = self._left() <= 0
+            found = await self._held.lines(1 if self._probing() else _WAVES * self._to.most, undoings=used_up)
+            if not found and not used_up:
                 return None
             lines = self._folded(found)
-            await self._held.settle([settled for one in lines for settled in _at_once(one)])
+            await self._held.settle([settled for one in lines for settled in one.at_once()])
+            if used_up:
+                lines = deque(one for one in lines if _costs_nothing(one))
+                if not lines and (ended := await self._pause()) is not None:
+                    return ended
             while lines and not self._over():
                 if (ended := await self._wave(lines)) is not None:
                     return ended
             await self._settled()
-        return None
+        return None if self._held.progress else Unbegun(timedelta(0), "the turn was over before it began")
+
+    def _left(self) -> int:
+        return self._held.allowance.left(self._held.now(), *self._limits)
 
     async def _settled(self) -> None:
         """See that the last wave is settled. Raises `TurnLost`."""
@@ -129,39 +114,41 @@ class _Taking:
         if settling is not None:
             await settling
 
-    def _folded(self, found: Sequence[turns.Line]) -> deque[_Line]:
+    def _folded(self, found: Sequence[turns.Line]) -> deque[Line]:
         grace, now, takes_back = self._own.grace // _MILLISECOND, self._held.now(), self._to.takes_back
         return deque(
-            _Line(deque(line.fold(one.waiting, one.past, now, grace, takes_back=takes_back)), one.waiting)
+            Line(deque(line.fold(one.waiting, one.past, now, grace, takes_back=takes_back)), one.waiting)
             for one in found
         )
 
-    async def _wave(self, lines: deque[_Line]) -> Outcome | None:
+    async def _wave(self, lines: deque[Line]) -> Outcome | None:
         """Send the next of some lines; those with nothing left leave. Gives how the turn ends, if it does."""
-        left = self._held.allowance.left(self._held.now(), *self._limits)
-        if left <= 0:
-            return await self._pause()
-        wave = _next(lines, 1 if self._probing() else min(self._to.most, left))
+        probing, left = self._probing(), self._left()
+        if left <= 0:  # what is left of the lines is read again once there is allowance
+            free = [one for one in lines if _costs_nothing(one)]
+            lines.clear()
+            lines.extend(free)
+            left = len(free)
+        wave = _next(lines, 1 if probing else min(self._to.most, left))
         if not wave:
             return None
         if (closed := await self._held.authorize(self._to)) is not None:
             return self._closed(closed)
-        came = _Wave([])
-        firsts = [(one, one.steps[0]) for one in wave]
-        await self._take_back([(one, step) for one, step in firsts if isinstance(step, line.TakeBack)], came)
-        if came.closed is None:
-            await self._send([(one, step) for one, step in firsts if isinstance(step, line.Send)], came)
+        came = Wave(wave, self._held.now(), self._wait)
+        await self._take_back(came)
+        await self._send(came)
+        came.conclude(probing=probing)
         await self._settled()
         # Beside the next wave: a report that is not settled yet was answered for, so the order holds.
         self._settling = asyncio.create_task(self._held.settle(came.settled, progress=came.answered))
-        if came.closed is not None:
+        if came.closed is not None or came.unbegun:
             await self._settled()
         self._renewed = self._renewed and not came.answered
         lines.extend(one for one in wave if one.steps)
         return None if came.closed is None else await self._blocked(came.closed)
 
-    async def _send(self, sends: Sequence[tuple[_Line, line.Send]], came: _Wave) -> None:
-        if not sends:
+    async def _send(self, came: Wave) -> None:
+        if not (sends := came.steps(line.Send)):
             return
         spent = self._held.allowance.spent(len(sends), self._held.now(), *self._rate)
         undone = await self._held.announce([step.row for _, step in sends], spent)
@@ -175,56 +162,19 @@ class _Taking:
         reports = [Report(step.row.number, step.action, step.row.performed_at, organization) for _, step in sends]
         verdicts = await self._to.report(token, reports)
         for (one, step), verdict in zip(sends, verdicts, strict=True):
-            self._judge(one, step.row, verdict, came)
+            came.reported(one, step.row, verdict)
 
-    def _judge(self, one: _Line, row: line.Waiting, verdict: Verdict, came: _Wave) -> None:
-        if isinstance(verdict, Closed):
-            came.close(verdict)
-            one.steps.clear()
-            if not verdict.unknown and row.activity == Kind.REJECTED and not row.sending:  # it is not at the board
-                came.settled.append(Settled(row.id, "waiting", attempt_at=row.attempt_at))
-            return
-        came.answered = True
-        if isinstance(verdict, TryLater):  # one activity waits, and with it the rest of its line
-            one.steps.clear()
-            until = self._held.now() + (verdict.after or FIRST) // _MILLISECOND
-            came.settled.append(Settled(row.id, "waiting", attempt_at=until, detail=verdict.detail))
-            came.settled += _pushed([each for each in one.rows if each.id > row.id], until)
-            return
-        one.steps.popleft()
-        if isinstance(verdict, GiveUp):
-            came.settled.append(Settled(row.id, "dead", reason=verdict.reason, detail=verdict.detail))
-        else:
-            came.settled.append(Settled(row.id, "sent", report_id=verdict.detail))
-
-    async def _take_back(self, backs: Sequence[tuple[_Line, line.TakeBack]], came: _Wave) -> None:
+    async def _take_back(self, came: Wave) -> None:
         token, gate = self._held.token or "", asyncio.Semaphore(self._to.settings.connections)
 
         async def each(rejection: line.Rejection) -> Verdict:
             async with gate:
                 return await self._to.take_back(token, rejection.report_id or "")
 
-        wanted = [(step, rejection) for _, step in backs for rejection in step.rejections]
-        verdicts = await asyncio.gather(*(each(rejection) for _, rejection in wanted))
-        failed: dict[int, Verdict] = {}
-        for (step, rejection), verdict in zip(wanted, verdicts, strict=True):
-            if isinstance(verdict, Done):
-                came.answered = True
-                came.settled.append(Settled(rejection.id, "withdrawn", tried=0))
-            else:
-                failed[step.row.id] = verdict
-        for one, step in backs:
-            verdict = failed.get(step.row.id, Done())
-            if isinstance(verdict, Closed):
-                came.close(verdict)
-                one.steps.clear()
-                continue
-            one.steps.popleft()
-            if isinstance(verdict, GiveUp):
-                came.answered = True
-                came.settled.append(Settled(step.row.id, "dead", reason=verdict.reason, detail=verdict.detail))
-            else:
-                came.settled.append(Settled(step.row.id, "sent"))
+        async def all_of(one: Line, step: line.TakeBack) -> None:
+            came.taken_back(one, step, await asyncio.gather(*map(each, step.rejections)))
+
+        await asyncio.gather(*(all_of(one, step) for one, step in came.steps(line.TakeBack)))
 
     async def _blocked(self, closed: Closed) -> Outcome | None:
         """The way is closed: with a new token it may be open; else the customer waits."""
@@ -238,11 +188,12 @@ class _Taking:
         return self._closed(replace(closed, why=why))
 
     def _closed(self, closed: Closed) -> Outcome:
-        after = closed.after
-        if after is None:
-            failures = 0 if self._held.progress else self._held.turn.failures
-            after = backoff.wait(failures + 1, self._own.chance, first=FIRST, longest=LONGEST)
-        return TryLater(after, closed.why)
+        failures = 0 if self._held.progress else self._held.turn.failures
+        asked = closed.after or timedelta(0)  # a board that asks for no time at all has said nothing
+        return TryLater(asked if asked >= FIRST else self._wait(failures + 1), closed.why)
+
+    def _wait(self, attempts: int) -> timedelta:
+        return backoff.wait(attempts, self._own.chance, first=FIRST, longest=LONGEST)
 
     async def _pause(self) -> Outcome | None:
         now = self._held.now()
@@ -257,7 +208,7 @@ class _Taking:
         quota = self._to.settings.daily_quota
         used_up = quota is not None and self._held.allowance.left(now, None, 0, quota) <= 0
         said = f"the daily quota of {quota} reports is used up: it begins anew at midnight UTC" if used_up else ""
-        return Paused(timedelta(milliseconds=wait), said)
+        return Paused(min(timedelta(milliseconds=wait), _LOOK_AGAIN), said)
 
     def _probing(self) -> bool:
         return self._held.turn.failures >= PROBE_AFTER and not self._held.progress
@@ -266,39 +217,16 @@ class _Taking:
         return self._own.stop.is_set() or self._held.over
 
 
-def _next(lines: deque[_Line], most: int) -> list[_Line]:
+def _costs_nothing(one: Line) -> bool:
+    """Taking back is no report: no rate and no quota counts it."""
+    return bool(one.steps) and isinstance(one.steps[0], line.TakeBack)
+
+
+def _next(lines: deque[Line], most: int) -> list[Line]:
     """Up to `most` lines with something left to do, out of the queue."""
-    wave: list[_Line] = []
+    wave: list[Line] = []
     while lines and len(wave) < most:
         one = lines.popleft()
         if one.steps:
             wave.append(one)
     return wave
-
-
-def _at_once(one: _Line) -> list[Settled]:
-    """What is settled without asking the board; steps that ask it stay in the line."""
-    settled: list[Settled] = []
-    stays: deque[line.Step] = deque()
-    for step in one.steps:
-        match step:
-            case line.Cancel(ids):
-                settled += [Settled(id, "cancelled", tried=0) for id in ids]
-            case line.NotReportable(row, why):
-                settled.append(Settled(row.id, "not_reportable", detail=why, tried=0))
-            case line.Dead(row, reason, detail):
-                settled.append(Settled(row.id, "dead", reason=reason, detail=detail, tried=0))
-            case line.Wait(until, rows):
-                settled += _pushed(rows, until)
-            case _:
-                stays.append(step)
-    one.steps = stays
-    return settled
-
-
-def _pushed(rows: Sequence[line.Waiting], until: int) -> list[Settled]:
-    return [
-        Settled(row.id, "waiting", attempt_at=until, reason=turns.SENDING if row.sending else None, tried=0)
-        for row in rows
-        if row.attempt_at < until
-    ]

@@ -21,9 +21,9 @@ from unghost.ats.destinations import open_destination
 from unghost.ats.settings import Settings
 from unghost.ats.store import dispatching
 from unghost.ats.store.database import open_engine
-from unghost.ats.store.dispatching import Release, Turn
+from unghost.ats.store.dispatching import KEPT, Release, Turn
 from unghost.clock import Clock
-from unghost.outbox import Drain, Settlement, TryLater
+from unghost.outbox import Drain, Settlement, TryLater, Unbegun
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +51,14 @@ def _release(settlement: Settlement[Turn]) -> Release:
     turn, outcome = settlement.item, settlement.outcome
     if not isinstance(outcome, TryLater):
         return Release(turn, milliseconds(settlement.at), failed=False, trouble=None)
-    at = milliseconds(settlement.again_at or settlement.at)
-    waits = isinstance(outcome, Paused) or outcome.after == timedelta(0)
-    if not waits:
-        log.warning("customer %d waits until %d: %s", turn.customer_id, at, outcome.detail)
-    trouble = outcome.detail if not waits or isinstance(outcome, Paused) else None
-    return Release(turn, at, failed=not waits, trouble=trouble or None)
+    again_at = settlement.again_at or settlement.at
+    at = milliseconds(again_at)
+    if isinstance(outcome, Unbegun):
+        return Release(turn, at, failed=False, trouble=KEPT)
+    if isinstance(outcome, Paused):
+        return Release(turn, at, failed=False, trouble=outcome.detail or None)
+    log.warning("customer %d waits until %s: %s", turn.customer_id, f"{again_at:%H:%M:%S}", outcome.detail)
+    return Release(turn, at, failed=True, trouble=outcome.detail)
 
 
 @asynccontextmanager

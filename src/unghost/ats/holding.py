@@ -60,9 +60,9 @@ class Held:
         """The moment, in milliseconds."""
         return milliseconds(self._clock.now())
 
-    async def lines(self, limit: int) -> list[Line]:
-        """The lines in which something is due."""
-        return await asyncio.to_thread(turns.read, self._engine, self.turn, self.now(), limit)
+    async def lines(self, limit: int, *, undoings: bool = False) -> list[Line]:
+        """The lines in which something is due, or an undoing is."""
+        return await asyncio.to_thread(turns.read, self._engine, self.turn, self.now(), limit, undoings=undoings)
 
     async def announce(self, sending: Iterable[Waiting], spent: Allowance) -> set[int]:
         """Before sending: the applications whose rejection was undone meanwhile. Raises `TurnLost`."""

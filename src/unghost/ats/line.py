@@ -23,7 +23,10 @@ UNKNOWN_ACTIVITY = "UNKNOWN_ACTIVITY"
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An activity that waits. `sending`: a rejection that may be at the board already, for nobody saw the answer."""
+    """An activity that waits. `sending`: a rejection that may be at the board already, for nobody saw the answer.
+
+    `attempts`: how often it was tried in vain.
+    """
 
     id: int
     application_id: int
@@ -33,6 +36,7 @@ class Waiting:
     recorded_at: int
     attempt_at: int
     sending: bool = False
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from unghost.outbox.backoff import wait
 from unghost.outbox.drain import Claims, Drain, Item, Settlement
-from unghost.outbox.outcome import Done, GiveUp, Outcome, TryLater
+from unghost.outbox.outcome import Done, GiveUp, Outcome, TryLater, Unbegun
 
-__all__ = ["Claims", "Done", "Drain", "GiveUp", "Item", "Outcome", "Settlement", "TryLater", "wait"]
+__all__ = ["Claims", "Done", "Drain", "GiveUp", "Item", "Outcome", "Settlement", "TryLater", "Unbegun", "wait"]

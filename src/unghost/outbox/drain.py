@@ -17,7 +17,7 @@ from typing import Generic, Protocol, TypeVar
 
 from unghost.clock import Clock
 from unghost.outbox import backoff
-from unghost.outbox.outcome import GiveUp, Outcome, TryLater
+from unghost.outbox.outcome import GiveUp, Outcome, TryLater, Unbegun
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ _AFTER_AN_OUTAGE = 1.0
 _MARGIN = 0.2
 #: How long the loop rests when the way is closed: at first and at most.
 _REST, _LONGEST_REST = timedelta(seconds=0.5), timedelta(seconds=30)
-_UNBEGUN = TryLater(timedelta(0), "stopped before the attempt began")
+_UNBEGUN = Unbegun(timedelta(0), "stopped before the attempt began")
 
 
 class Item(Protocol):

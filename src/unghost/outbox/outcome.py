@@ -30,6 +30,11 @@ class TryLater:
 
 
 @dataclass(frozen=True, slots=True)
+class Unbegun(TryLater):
+    """It was not tried: there was no time left, and nothing is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
 class GiveUp:
     """It will never work, or must not be done. `reason` is one of the end's own words, for its row.
 

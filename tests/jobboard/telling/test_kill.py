@@ -19,7 +19,7 @@ from tests.world import add_applicant, add_application, make_world
 from unghost.clock import SystemClock
 from unghost.jobboard.rules.policy import VIEWED
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(400)]
 LEASE = timedelta(seconds=3)
 CONNECTIONS = 4
 
@@ -62,7 +62,7 @@ async def test_a_dispatcher_killed_at_a_step_leaves_its_mail_to_the_next(
             first.kill()
         second = dispatcher_process.start(settings)
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(120):
                 while not await _all_told(pool):  # noqa: ASYNC110  (another process tells)
                     await asyncio.sleep(0.1)
         finally:
@@ -96,7 +96,7 @@ async def test_dispatchers_killed_at_random_under_load_tell_everyone_once(
 
         post.at = kill
         try:
-            async with asyncio.timeout(100):
+            async with asyncio.timeout(300):
                 while not await _all_told(pool):
                     for _ in range(3 - sum(p.poll() is None for p in processes.values())):
                         start()

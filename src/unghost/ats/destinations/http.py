@@ -12,12 +12,14 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from email.utils import format_datetime
 from typing import Protocol, cast
 from urllib.parse import urlsplit
 
 import httptools
 
 from unghost.ats.destinations.verdict import Answer
+from unghost.clock import SystemClock
 
 #: More of an answer than this is not taken.
 _MOST_BYTES = 16 * 1024 * 1024
@@ -123,7 +125,7 @@ class _Line(asyncio.Protocol):
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
         self._size = 0
-        self._begun = self._whole = False
+        self._begun = self._headed = False
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(data)
         try:
@@ -163,13 +165,16 @@ class _Line(asyncio.Protocol):
             return
         if not self._begun:
             self._fail(_Stale())
-        elif "content-length" not in self._headers and "transfer-encoding" not in self._headers and self._headers:
+        elif self._headed and "content-length" not in self._headers and "transfer-encoding" not in self._headers:
             self.on_message_complete()  # the end of the connection is the end of the body
         else:
             self._fail(NoAnswer("the connection ended in the middle of the answer", sent=True))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        self._headed = self._parser.get_status_code() >= 200
 
     def on_body(self, body: bytes) -> None:
         self._size += len(body)
@@ -183,6 +188,8 @@ class _Line(asyncio.Protocol):
         if status < 200:  # 100 Continue: the answer comes yet
             self._headers.clear()
         elif self._answer is not None and not self._answer.done():
+            if "date" not in self._headers:  # RFC 9110 6.6.1: when it was received
+                self._headers["date"] = format_datetime(SystemClock().now(), usegmt=True)
             self._answer.set_result(Answer(status, self._headers, b"".join(self._body)))
 
     def _fail(self, error: Exception) -> None:

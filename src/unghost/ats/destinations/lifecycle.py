@@ -57,7 +57,7 @@ class Calls:
 
     async def creates(self, token: str, reports: Sequence[Report]) -> Sequence[Verdict]:
         """Report each by a create of its own, side by side. No further one is begun once the way is closed, nor when
-        as much time is over as one answer may take."""
+        as much time is over as one answer may take. One that may fail alone ends one of those side by side only."""
         clock = asyncio.get_running_loop().time
         until = clock() + self.settings.timeout.total_seconds()
         verdicts: list[Verdict] = [UNBEGUN] * len(reports)
@@ -71,7 +71,9 @@ class Calls:
                     return
                 verdicts[nth] = verdict = await self.create(token, reports[nth])
                 if isinstance(verdict, Closed):
-                    closed = True
+                    if not verdict.alone:
+                        closed = True
+                    return
 
         await asyncio.gather(*(work() for _ in range(min(self.settings.connections, len(reports)))))
         return verdicts
@@ -103,4 +105,4 @@ def body(report: Report) -> dict[str, object]:
 
 def lost(error: NoAnswer) -> Closed:
     """What a call without an answer comes to: it is sent again, and the board takes the same report once."""
-    return Closed(f"the board gives no answer: {error}", unknown=error.sent)
+    return Closed(f"the board gives no answer: {error}", unknown=error.sent, alone=error.sent)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 
 import msgspec
 
 from unghost.ats.destinations.http import NoAnswer
-from unghost.ats.destinations.lifecycle import Calls, body, lost
+from unghost.ats.destinations.lifecycle import UNBEGUN, Calls, body, lost
 from unghost.ats.destinations.verdict import (
-    Answer,
     Closed,
     Report,
     Token,
     Verdict,
     of_element,
-    of_refusal,
     of_take_back,
+    of_whole,
 )
 from unghost.ats.settings import DestinationSettings
 from unghost.outbox import GiveUp
@@ -25,6 +25,8 @@ from unghost.wire import restli
 
 #: Batches under way at once: the board reads one while its database stores the other.
 _SIDE_BY_SIDE = 2
+#: Calls in a row that may fail before it is the board that fails, and not what is reported.
+_IN_A_ROW = 4
 
 
 class Unghost:
@@ -49,36 +51,51 @@ class Unghost:
         return [verdict for verdicts in told for verdict in verdicts]
 
     async def _part(self, token: str, reports: Sequence[Report]) -> Sequence[Verdict]:
-        """One call. 1,000 reports are a twentieth of the largest body."""
+        """One call, and more if it fails as a whole: what spoils a batch is found by halves, the larger parts first.
+
+        None is begun once the way is closed, nor when as much time is over as one answer may take.
+        """
+        clock = asyncio.get_running_loop().time
+        until = clock() + self.settings.timeout.total_seconds()
+        verdicts: list[Verdict] = [UNBEGUN] * len(reports)
+        parts, failed = deque([(0, len(reports))]), 0
+        while parts and clock() <= until:
+            first, last = parts.popleft()
+            came = await self._call(token, reports[first:last])
+            if isinstance(came, list):
+                verdicts[first:last], failed = came, 0
+                continue
+            if isinstance(came, Closed):
+                verdicts[first:last], failed = [came] * (last - first), failed + 1
+                if not came.alone or failed > _IN_A_ROW:
+                    break
+            if last - first > 1:
+                half = (first + last) // 2
+                parts += [(first, half), (half, last)]
+        return verdicts
+
+    async def _call(self, token: str, reports: Sequence[Report]) -> list[Verdict] | Verdict:
+        """A verdict for each, or one for the whole call. 1,000 reports are a twentieth of the largest body."""
         if len(reports) == 1:
-            return [await self._calls.create(token, reports[0])]
+            verdict = await self._calls.create(token, reports[0])
+            return verdict if isinstance(verdict, Closed) else [verdict]
         content = msgspec.json.encode({"elements": [body(report) for report in reports]})
         try:
             answer = await self._calls.call(
                 token, "POST", self._calls.path, "X-RestLi-Method: batch_create\r\n", content
             )
         except NoAnswer as error:
-            return [lost(error)] * len(reports)
-        return await self._verdicts(token, answer, reports)
-
-    async def _verdicts(self, token: str, answer: Answer, reports: Sequence[Report]) -> Sequence[Verdict]:
+            return lost(error)
+        if not 200 <= answer.status < 300:
+            return of_whole(answer)
         try:
             given = msgspec.json.decode(answer.body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             given = None
         elements = given.get("elements") if isinstance(given, dict) else None
-        if 200 <= answer.status < 300:
-            if not isinstance(elements, list) or len(elements) != len(reports):
-                wrong = Closed(
-                    "the board's answer to a batch is not Rest.li's: see that base_url is right", unknown=True
-                )
-                return [wrong] * len(reports)
-            return [of_element(one, answer, report) for one, report in zip(elements, reports, strict=True)]
-        verdict = of_refusal(answer.status, given if isinstance(given, dict) else {}, answer, None)
-        if not isinstance(verdict, GiveUp):
-            return [verdict] * len(reports)
-        half = len(reports) // 2  # one of them spoils the batch: it is found by halves
-        return [*await self._part(token, reports[:half]), *await self._part(token, reports[half:])]
+        if not isinstance(elements, list) or len(elements) != len(reports):
+            return Closed("the board's answer to a batch is not Rest.li's: see that base_url is right", unknown=True)
+        return [of_element(one, answer, report) for one, report in zip(elements, reports, strict=True)]
 
     async def take_back(self, token: str, report_id: str) -> Verdict:
         """Take a report back: what the applicant has not been told is never told."""

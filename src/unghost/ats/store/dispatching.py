@@ -13,6 +13,9 @@ from sqlalchemy import Engine, text
 
 from unghost.ats.allowance import Allowance
 
+#: Stands for the trouble that the customer's row has already.
+KEPT = "kept"
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -37,7 +40,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """How a turn ended. `attempt_at`: when the next may begin; `failed`: the way was closed; `trouble`: why."""
+    """How a turn ended. `attempt_at`: of the next one; `failed`: the way was closed; `trouble`: why, or KEPT."""
 
     turn: Turn
     attempt_at: int
@@ -64,7 +67,8 @@ UPDATE unghost_customer SET turn = turn + 1, attempt_at = :until WHERE id = :id 
 )
 _RELEASE = text(
     """
-UPDATE unghost_customer SET attempt_at = :attempt_at, trouble = :trouble, failures = failures + :failed
+UPDATE unghost_customer SET attempt_at = :attempt_at, failures = failures + :failed,
+    trouble = CASE WHEN :kept = 1 THEN trouble ELSE :trouble END
 WHERE id = :id AND turn = :turn
 """
 )
@@ -116,6 +120,7 @@ def release(engine: Engine, ended: Sequence[Release]) -> None:
                     "turn": one.turn.turn,
                     "attempt_at": one.attempt_at,
                     "trouble": one.trouble,
+                    "kept": int(one.trouble == KEPT),
                     "failed": int(one.failed),
                 },
             )

@@ -50,8 +50,17 @@ SELECT application_id FROM unghost_activity WHERE customer_id = :customer AND at
 ORDER BY attempt_at, id LIMIT :limit
 """
 )
+# What is to be taken back costs no allowance, and the hold is running.
+_UNDOINGS = text(
+    """
+SELECT application_id FROM unghost_activity WHERE customer_id = :customer AND attempt_at <= :now
+  AND activity IN ('unrejected', 'candidate_withdrew')
+ORDER BY attempt_at, id LIMIT :limit
+"""
+)
 _LINES = """
-SELECT a.id, a.application_id, p.number, a.activity, a.performed_at, a.recorded_at, a.attempt_at, a.reason
+SELECT a.id, a.application_id, p.number, a.activity, a.performed_at, a.recorded_at, a.attempt_at, a.reason,
+       a.attempts
 FROM unghost_activity a JOIN unghost_application p ON p.id = a.application_id
 WHERE a.application_id IN :ids AND a.attempt_at IS NOT NULL ORDER BY a.id
 """
@@ -102,11 +111,11 @@ WHERE unghost_activity.id = g.id""",
 _SETTLES = {dialect: text(statement) for dialect, statement in _SETTLE.items()}
 
 
-def read(engine: Engine, turn: Turn, now: int, limit: int) -> list[Line]:
-    """The lines of applications of which something is due, those that wait longest first."""
+def read(engine: Engine, turn: Turn, now: int, limit: int, *, undoings: bool = False) -> list[Line]:
+    """The lines of applications of which something is due, those that wait longest first; or only an undoing is."""
     with engine.begin() as connection:
         values = {"customer": turn.customer_id, "now": now, "limit": limit}
-        due = list(dict.fromkeys(row[0] for row in connection.execute(_DUE, values)))
+        due = list(dict.fromkeys(row[0] for row in connection.execute(_UNDOINGS if undoings else _DUE, values)))
         if not due:
             return []
         waiting: dict[int, list[Waiting]] = {id: [] for id in due}
@@ -181,5 +190,6 @@ def _lists(statement: str) -> TextClause:
 
 
 def _waiting(row: Any) -> Waiting:
-    id, application_id, number, activity, performed_at, recorded_at, attempt_at, reason = row  # by name is slower
-    return Waiting(id, application_id, number, activity, performed_at, recorded_at, attempt_at, reason == SENDING)
+    id, application_id, number, activity, performed_at, recorded_at, attempt_at, reason, attempts = row  # not by name:
+    sending = reason == SENDING  # that is slower
+    return Waiting(id, application_id, number, activity, performed_at, recorded_at, attempt_at, sending, attempts)
