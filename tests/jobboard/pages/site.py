@@ -32,6 +32,8 @@ from unghost.jobboard.web.app import create_app
 
 SECRET = "the secret key of the page tests"
 BOARD_TOKEN_KEY = "the key with which the board of the page tests signs"
+#: The site whose pages may show statuses.
+OTHER_SITE = "https://jobs.other.example"
 PDF = ("cv.pdf", b"%PDF-1.4 a resume", "application/pdf")
 
 
@@ -251,6 +253,7 @@ def standing(database_url: str, data_dir: Path, **settings: Any) -> Iterator[Sit
             "data_dir": data_dir,
             "secret_key": SECRET,
             "board_token_key": BOARD_TOKEN_KEY,
+            "status_origins": (OTHER_SITE,),
             "base_url": url,
             "smtp_url": smtp_url,
         }
