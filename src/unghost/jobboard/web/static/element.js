@@ -55,7 +55,7 @@
       const { code, message } = await answer.json();
       if (answer.status !== 401) {
         if (!refused) complain(message + ".");
-        refused = answer.status === 403;
+        refused ||= answer.status === 403;
         return null;
       }
       if (token === used) {
