@@ -37,6 +37,10 @@ def test_without_any_setting_there_is_a_default_for_everything() -> None:
         ("UNGHOST_POLICY_ENABLED", "APPLICATION_LOST", "APPLICATION_LOST"),
         ("UNGHOST_WEBHOOK_NETWORKS", "10.0.0.1/8", "such as 10.20.0.0/16"),
         ("UNGHOST_WEBHOOK_NETWORKS", "10.0.0.0/8,private", "such as 10.20.0.0/16"),
+        ("UNGHOST_STATUS_ORIGINS", "*", "such as https://jobs.example"),
+        ("UNGHOST_STATUS_ORIGINS", "https://*.example", "without a wildcard"),
+        ("UNGHOST_STATUS_ORIGINS", "https://a.example, b.example", "has 'b.example'"),
+        ("UNGHOST_STATUS_ORIGINS", "https://a.example/jobs", "scheme, host and port"),
         ("UNGHOST_LOG_FORMAT", "xml", "json or text"),
         ("UNGHOST_SECRET_KEY_FILE", "no-such-file", "cannot be read"),
         ("UNGHOST_BOARD_NAME", "", "empty"),
@@ -58,6 +62,21 @@ def test_networks_of_webhooks_reach_the_processes_that_are_started() -> None:
     """Spec R28."""
     settings = load({"UNGHOST_WEBHOOK_NETWORKS": "127.0.0.0/8, ::1/128"})
     assert [str(network) for network in settings.webhook_networks] == ["127.0.0.0/8", "::1/128"]
+    assert load(settings.environment()) == settings
+
+
+def test_origins_are_kept_as_browsers_write_them() -> None:
+    """Spec R23: they are compared letter by letter."""
+    given = "https://Jobs.example/, https://a.example:443,http://b.example:80,https://c.example:8443, http://[::1]:8080"
+    kept = (
+        "https://jobs.example",
+        "https://a.example",
+        "http://b.example",
+        "https://c.example:8443",
+        "http://[::1]:8080",
+    )
+    settings = load({"UNGHOST_STATUS_ORIGINS": given})
+    assert settings.status_origins == kept
     assert load(settings.environment()) == settings
 
 

@@ -85,6 +85,20 @@ def _list(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
+def _origins(value: str) -> tuple[str, ...]:
+    return tuple(_own_origin(part) for part in _list(value))
+
+
+def _own_origin(given: str) -> str:
+    """An origin as browsers write it in `Origin`."""
+    written = given.lower().removesuffix("/")
+    found = re.fullmatch(r"(https?)://(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(:[0-9]{1,5})?", written)
+    if not found:
+        raise ValueError(f"has {given!r}: give scheme, host and port, such as https://jobs.example, without a wildcard")
+    usual = {"https": ":443", "http": ":80"}[found[1]]
+    return written.removesuffix(usual) if found[2] == usual else written
+
+
 def _networks(value: str) -> tuple[Network, ...]:
     try:
         return tuple(ip_network(part) for part in _list(value))
@@ -144,6 +158,9 @@ class Settings:
     )
     board_token_key: str | None = _setting(
         _text, "Key of the HS256 tokens with which the board signs its members in (spec R24).", None, secret=True
+    )
+    status_origins: tuple[str, ...] = _setting(
+        _origins, "Origins whose pages may show an applicant's own status, e.g. https://jobs.example (spec R23).", ()
     )
     contract: str = _setting(
         _contract, "Contract revision: seed demands integrationContext, 2024-05 derives it (spec R2).", "2024-05"

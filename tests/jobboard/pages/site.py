@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import jwt
 import psycopg
 import uvicorn
 from aiosmtpd.smtp import SMTP
@@ -31,6 +32,8 @@ from unghost.jobboard.web.app import create_app
 
 SECRET = "the secret key of the page tests"
 BOARD_TOKEN_KEY = "the key with which the board of the page tests signs"
+#: The site whose pages may show statuses.
+OTHER_SITE = "https://jobs.other.example"
 PDF = ("cv.pdf", b"%PDF-1.4 a resume", "application/pdf")
 
 
@@ -106,6 +109,12 @@ class Site:
             if applicant is not None:
                 assert client.get(self.link(applicant)).status_code == 303
             yield client
+
+    def member_token(self, key: str = BOARD_TOKEN_KEY, algorithm: str = "HS256", **claims: Any) -> str:
+        """A token as the board's back end signs it, for a minute of ada's; a claim that is None is left out."""
+        expires = int((self.clock.now() + timedelta(minutes=1)).timestamp())
+        given = {"sub": "member-ada", "aud": "unghost", "exp": expires} | claims
+        return jwt.encode({name: value for name, value in given.items() if value is not None}, key, algorithm)
 
     def report(self, application: int, action: str, performed_at: datetime | None = None) -> str:
         """Report as the partner's ATS does; the id of the action."""
@@ -244,6 +253,7 @@ def standing(database_url: str, data_dir: Path, **settings: Any) -> Iterator[Sit
             "data_dir": data_dir,
             "secret_key": SECRET,
             "board_token_key": BOARD_TOKEN_KEY,
+            "status_origins": (OTHER_SITE,),
             "base_url": url,
             "smtp_url": smtp_url,
         }

@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import jwt
 import pytest
 
-from tests.jobboard.pages.site import BOARD_TOKEN_KEY, Site, standing
+from tests.jobboard.pages.site import Site, standing
 from unghost.jobboard.links import For
 
 
@@ -118,40 +117,35 @@ def test_behind_https_the_cookie_is_secure(database_url: str, tmp_path: Path) ->
         assert ours.status_code == 200
 
 
-def token(site: Site, key: str = BOARD_TOKEN_KEY, algorithm: str = "HS256", **claims: Any) -> str:
-    expires = int((site.clock.now() + timedelta(minutes=1)).timestamp())
-    given = {"sub": "member-ada", "aud": "unghost", "exp": expires} | claims
-    return jwt.encode({name: value for name, value in given.items() if value is not None}, key, algorithm)
-
-
 def test_the_boards_own_token_signs_its_member_in(site: Site) -> None:
-    assert opens(site, f"/sign-in?token={token(site)}")
-    assert opens(site, f"/sign-in?token={token(site, aud=['unghost', 'other'], iat=0)}")
+    assert opens(site, f"/sign-in?token={site.member_token()}")
+    assert opens(site, f"/sign-in?token={site.member_token(aud=['unghost', 'other'], iat=0)}")
 
 
 def test_a_token_expires_by_the_services_own_clock(site: Site) -> None:
-    old = token(site)
+    old = site.member_token()
     site.clock.ahead = timedelta(minutes=2)
     assert not opens(site, f"/sign-in?token={old}")
-    assert opens(site, f"/sign-in?token={token(site)}")
+    assert opens(site, f"/sign-in?token={site.member_token()}")
     later = int((site.clock.now() + timedelta(minutes=5)).timestamp())
-    assert not opens(site, f"/sign-in?token={token(site, nbf=later, exp=later + 60)}")
+    assert not opens(site, f"/sign-in?token={site.member_token(nbf=later, exp=later + 60)}")
 
 
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
 def test_no_other_token_signs_anybody_in(site: Site) -> None:
     bad = {
-        "of another key": token(site, key="another key, which is long enough for it"),
-        "of another algorithm": token(site, algorithm="HS512"),
+        "of another key": site.member_token(key="another key, which is long enough for it"),
+        "of another algorithm": site.member_token(algorithm="HS512"),
         "unsigned": jwt.encode({"sub": "member-ada", "aud": "unghost", "exp": 9_999_999_999}, "", "none"),
-        "for somebody else": token(site, aud="elsewhere"),
-        "for nobody": token(site, aud=None),
-        "for ever": token(site, exp=None),
-        "with an odd end": token(site, exp="soon"),
-        "with a true end": token(site, exp=True),
-        "without a subject": token(site, sub=None),
-        "of a stranger": token(site, sub="member-nobody"),
-        "of a NUL": token(site, sub="\0"),
+        "for somebody else": site.member_token(aud="elsewhere"),
+        "for statuses alone": site.member_token(aud="unghost-status"),
+        "for nobody": site.member_token(aud=None),
+        "for ever": site.member_token(exp=None),
+        "with an odd end": site.member_token(exp="soon"),
+        "with a true end": site.member_token(exp=True),
+        "without a subject": site.member_token(sub=None),
+        "of a stranger": site.member_token(sub="member-nobody"),
+        "of a NUL": site.member_token(sub="\0"),
         "no token": "x.y.z",
         "deep": "W1t" * 3000 + ".x.y",
         "empty": "",
@@ -162,8 +156,8 @@ def test_no_other_token_signs_anybody_in(site: Site) -> None:
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
 def test_without_a_key_no_token_is_taken(database_url: str, tmp_path: Path) -> None:
     with standing(database_url, tmp_path, board_token_key=None) as site:
-        assert not opens(site, f"/sign-in?token={token(site)}")
-        assert not opens(site, f"/sign-in?token={token(site, key='None')}")
+        assert not opens(site, f"/sign-in?token={site.member_token()}")
+        assert not opens(site, f"/sign-in?token={site.member_token(key='None')}")
 
 
 @pytest.mark.parametrize("smtp_url", [None, "smtp://127.0.0.1:1"])

@@ -44,6 +44,7 @@ from unghost.jobboard.web import (
     provisioning,
     resumes,
     sign_in,
+    status_element,
     withdraw,
 )
 from unghost.jobboard.web.access import Access
@@ -71,6 +72,7 @@ _MODULES = (
     apply,
     sign_in,
     live,
+    status_element,
     preferences,
     admin_sign_in,
     consent_widget,
@@ -88,6 +90,7 @@ _FOR_PROGRAMS = (
     "/oauth/",
     "/board/",
     "/resumes/",
+    "/status/",
     "/healthz",
     "/readyz",
     "/metrics",

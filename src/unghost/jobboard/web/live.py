@@ -132,12 +132,19 @@ async def _live(request: Request) -> Response:
     applicant = signed_in(request)
     if applicant is None:
         return Response(status_code=204)  # tells the browser not to come back
+    return stream(services, applicant)
 
+
+def stream(services: Services, applicant: int, seconds: float | None = None) -> Response:
+    """An answer that says each time when this applicant's pages should look again.
+
+    It ends after `seconds`; None: when its reader or the server does.
+    """
     closing = anyio.Event()  # set when the server is told to stop
 
     async def events() -> AsyncIterator[ServerSentEvent]:
         with services.live.subscribe(applicant) as stream:
-            ending = asyncio.create_task(_end_with(closing, stream))
+            ending = asyncio.create_task(_end_with(closing, stream, seconds))
             try:
                 # The page was read before the stream stood: let it look once.
                 yield ServerSentEvent(event="changed", data="1", retry=1000)
@@ -157,8 +164,9 @@ async def _live(request: Request) -> Response:
     )
 
 
-async def _end_with(closing: anyio.Event, stream: Stream) -> None:
-    await closing.wait()
+async def _end_with(closing: anyio.Event, stream: Stream, seconds: float | None) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(closing.wait(), seconds)
     stream.end()
 
 

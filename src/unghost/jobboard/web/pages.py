@@ -139,15 +139,27 @@ def render(
     In the template: `say(key, **values)`, `moment(datetime)`, `day(datetime)`, `asset(name)`, `language`,
     `direction`, `board`, `path`, `reader` and `zone_name`, all in the reader's language and time zone.
     """
+    language = language_of(request, language or (reader.language if reader else None))
+    body = _filled(request, template, language, reader, context)
+    return HTMLResponse(body, status, _headers(language, private, frame_ancestors), background=background)
+
+
+def fragment(request: Request, template: str, *, reader: Applicant, **context: Any) -> Response:
+    """A part of a page for the applicant `reader`, filled in as `render` fills in a page; nobody may store it."""
+    language = language_of(request, reader.language)
+    headers = {"content-language": language, "x-content-type-options": "nosniff", "cache-control": "no-store"}
+    return HTMLResponse(_filled(request, template, language, reader, context), headers=headers)
+
+
+def _filled(request: Request, template: str, language: str, reader: Applicant | None, context: dict[str, Any]) -> str:
     services: Services = request.app.state.services
     wording = services.wording
-    language = language_of(request, language or (reader.language if reader else None))
     time_zone = zone(reader.time_zone if reader else "UTC")
 
     def say(key: str, **values: object) -> str:
         return wording.say(language, key, **{name: str(value) for name, value in values.items()})
 
-    body = (
+    return (
         _environment()
         .get_template(template)
         .render(
@@ -163,7 +175,6 @@ def render(
             **context,
         )
     )
-    return HTMLResponse(body, status, _headers(language, private, frame_ancestors), background=background)
 
 
 def _headers(language: str, private: bool, frame_ancestors: str) -> dict[str, str]:
