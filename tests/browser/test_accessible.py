@@ -6,10 +6,14 @@ from datetime import timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import DESKTOP, PHONE, Opener
 from tests.jobboard.pages.site import Site
+from unghost.jobboard.links import For
+from unghost.jobboard.mail import render_sample
+from unghost.jobboard.rules.policy import DEFAULT
+from unghost.jobboard.wording import load
 
 SIGNED_IN = {
     "my jobs": "/my-jobs",
@@ -27,8 +31,8 @@ SIGNED_OUT = {
 }
 
 
-def broken_rules(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
+def broken_rules(page: Page, **options: object) -> list[str]:
+    found = Axe().run(page, options=options).response["violations"]
     return [f"{rule['id']}: {node['html']}" for rule in found for node in rule["nodes"]]
 
 
@@ -92,9 +96,47 @@ def test_long_words_and_german_fit_on_a_phone(site: Site, visit: Opener) -> None
             assert sideways(page) == 0, path
 
 
+@pytest.mark.parametrize("language", ["fr", "es", "ar"])
+def test_pages_in_other_languages_are_accessible_and_fit_on_a_phone(site: Site, visit: Opener, language: str) -> None:
+    """spec R21, R22"""
+    site.report(site.applications[site.jobs[0], site.ada], "RESUME_DOWNLOADED")
+    site.sql("UPDATE jobboard.applicant SET language = %s", language)
+    word = site.links.make(For.STATUS_MAILS, site.ada, None)
+    found: dict[str, object] = {}
+    own = ("/my-jobs", "/jobs/{0}", "/jobs", f"/preferences?word={word}")
+    for applicant, paths in ((site.ada, own), (None, ("/jobs/{2}", "/jobs/{2}/apply", "/sign-in"))):
+        with visit("/jobs", applicant, viewport=PHONE, locale=language) as page:
+            for path in paths:
+                page.goto(path.format(*site.jobs))
+                assert page.evaluate("document.documentElement.lang") == language
+                # What axe finds does not depend on which words fit: the one that runs the other way is asked.
+                wrong = broken_rules(page) if language == "ar" else [], sideways(page)
+                if wrong != ([], 0):
+                    found[path] = wrong
+    assert found == {}
+
+
+def test_mails_fit_on_a_phone_in_every_language(browser: Browser) -> None:
+    """spec R21"""
+    with browser.new_context(viewport={"width": 360, "height": 740}, color_scheme="dark") as context:
+        page = context.new_page()
+        for language in load().languages:
+            for action in DEFAULT:
+                page.set_content(render_sample(action, language).html)
+                assert sideways(page) == 0, (action, language)
+        page.set_content(render_sample("APPLICATION_REJECTED", "ar").html)
+        # A mail is a part of somebody's page: the rules of WCAG, without those about landmarks.
+        assert broken_rules(page, runOnly=["wcag2a", "wcag2aa", "wcag21aa"]) == []
+        heading, sheet = page.locator("h1").bounding_box(), page.locator(".sheet").bounding_box()
+        assert heading is not None and sheet is not None
+        assert page.evaluate("getComputedStyle(document.querySelector('.wash')).borderRightWidth") == "3px"
+        assert sheet["x"] + sheet["width"] - (heading["x"] + heading["width"]) == 24  # it begins at the right
+
+
 def test_the_page_reads_from_right_to_left_where_the_language_does(site: Site, visit: Opener) -> None:
+    """spec R21, R22"""
+    site.sql("UPDATE jobboard.applicant SET language = 'ar'")
     with visit("/my-jobs", site.ada, viewport=PHONE) as page:
-        page.evaluate("document.documentElement.dir = 'rtl'")
         assert sideways(page) == 0
         line = page.locator(".stop").first.bounding_box()
         name = page.locator(".stop-name").first.bounding_box()

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
 from functools import lru_cache
-from html import escape
 from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_time, get_datetime_format
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import escape
 
+from unghost.jobboard.isolation import isolated, marked
 from unghost.jobboard.mail_headers import SOFT_BREAK, clean, quoted
 from unghost.jobboard.rules.policy import DEFAULT
 from unghost.jobboard.wording import Wording
@@ -61,32 +62,39 @@ _templates = Environment(
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
+_templates.filters["marked"] = marked
 
 
 def render(letter: Letter, wording: Wording, *, board: str, my_jobs_url: str, preferences_url: str) -> Rendered:
     """The words of a mail. Raises `KeyError` if its action has no wording."""
     language = wording.resolve(letter.language)
-    made, values = forms(wording, language, letter.action, board), filling(letter, language)
+    made = forms(wording, language, letter.action, board)
+    values = filling(letter, language, wording.direction(language))
     values |= {"my_jobs_url": my_jobs_url, "preferences_url": preferences_url}
     return Rendered(made.subject.fill(values), made.text.fill(values), made.html.fill(escaped(values)))
 
 
-def filling(letter: Letter, language: str) -> dict[str, str]:
+def filling(letter: Letter, language: str, direction: str) -> dict[str, str]:
     """What goes into the blanks of a letter's forms, but for the two addresses."""
-    return {
+    names = {
         "name": clean(letter.name, IN_BODY),
         "company": clean(letter.company, IN_BODY),
         "job": clean(letter.job, IN_BODY),
         "short_company": clean(letter.company, IN_SUBJECT),
         "short_job": clean(letter.job, IN_SUBJECT),
+    }
+    names |= {f"subject_{name}": names[f"short_{name}"] for name in ("company", "job")}
+    return {blank: isolated(name, direction) for blank, name in names.items()} | {
         "submitted_at": moment(letter.submitted_at, language, letter.time_zone),
         "performed_at": moment(letter.performed_at, language, letter.time_zone),
     }
 
 
 def escaped(values: Mapping[str, str]) -> dict[str, str]:
-    """The same for the HTML form."""
-    return {name: escape(value) for name, value in values.items()}
+    """The same for the HTML form. The subject stands in its attributes, where no element can isolate a name."""
+    return {
+        name: str(escape(value) if name.startswith("subject_") else marked(value)) for name, value in values.items()
+    }
 
 
 class Form:
@@ -121,11 +129,12 @@ class Forms:
 def forms(wording: Wording, language: str, action: str, board: str) -> Forms:
     """The forms of an action's mails. Costs far more than filling them: keep them."""
     folder, rule = action.lower(), DEFAULT[action]
-    long = {name: f"{_OPEN}{name}{_CLOSE}" for name in ("name", "company", "job")} | {"board": board}
-    short = long | {name: f"{_OPEN}short_{name}{_CLOSE}" for name in ("company", "job")}
+    direction = wording.direction(language)
+    long = _blanks() | {"board": isolated(board, direction)}
+    short, subject = long | _blanks("short_"), long | _blanks("subject_")
 
     def say(key: str, values: Mapping[str, str] = long) -> str:
-        return wording.say(language, key, **values)
+        return wording.unfilled(language, key).format_map(values)
 
     facts = [
         (say("mail.job"), long["job"]),
@@ -136,13 +145,14 @@ def forms(wording: Wording, language: str, action: str, board: str) -> Forms:
         facts.append((say(f"{folder}.when"), f"{_OPEN}performed_at{_CLOSE}"))
     context = {
         "language": language,
-        "direction": wording.direction(language),
-        "subject": say(f"{folder}.subject", short),
+        "direction": direction,
+        "subject": say(f"{folder}.subject", subject),
         "preheader": say(f"{folder}.preheader", short),
         "heading": say(f"{folder}.heading", short),
         "greeting": say("mail.greeting"),
-        "paragraphs": wording.paragraphs(language, f"{folder}.body", **long),
+        "paragraphs": [said.format_map(long) for said in wording.unfilled_paragraphs(language, f"{folder}.body")],
         "facts": facts,
+        "labelled": wording.unfilled(language, "mail.labelled"),
         "note_title": say(f"{folder}.note_title"),
         "note": say(f"{folder}.note"),
         "button": say("mail.button"),
@@ -156,6 +166,10 @@ def forms(wording: Wording, language: str, action: str, board: str) -> Forms:
     }
     text, html = (_templates.get_template(f"layout.{kind}").render(context) for kind in ("txt", "html"))
     return Forms(Form(str(context["subject"])), Form(text), Form(html))
+
+
+def _blanks(kind: str = "") -> dict[str, str]:
+    return {name: f"{_OPEN}{kind}{name}{_CLOSE}" for name in ("company", "job")} | {"name": f"{_OPEN}name{_CLOSE}"}
 
 
 def moment(at: datetime, language: str, time_zone: str) -> str:

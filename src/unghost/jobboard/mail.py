@@ -95,7 +95,7 @@ class Mails:
         if form is None:
             form = forms(self._wording, language, letter.action, self._board)
             self._forms[letter.action, language] = form
-        values = filling(letter, language)
+        values = filling(letter, language, self._wording.direction(language))
         values["my_jobs_url"] = f"{self._base_url}/my-jobs"
         values["preferences_url"] = f"{self._base_url}/preferences?word={word}"
         mark = hmac.digest(self._links.secret_key.encode(), f"mail {letter.action_id}".encode(), hashlib.sha256).hex()

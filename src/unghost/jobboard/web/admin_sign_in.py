@@ -22,7 +22,7 @@ from starlette.routing import BaseRoute, Route
 from unghost.jobboard.links import LINK_LIFE, SESSION_LIFE, BadLink, For
 from unghost.jobboard.store import consent
 from unghost.jobboard.web import forms, link_mail
-from unghost.jobboard.web.pages import from_elsewhere, language_of, render
+from unghost.jobboard.web.pages import from_elsewhere, language_of, lasting, render
 from unghost.jobboard.web.services import Services
 
 #: How long the word works that a window hands to the frame it was opened from.
@@ -112,7 +112,7 @@ def sign_in_page(request: Request, visit: Visit, *, status: int = 200, said: str
     asked = request.query_params.get("said", "")
     context = {
         "said": said or (asked if asked in ("sent", "unusable") else ""),
-        "minutes": LINK_LIFE.seconds // 60,
+        "life": LINK_LIFE,
         "here_works": not visit.framed or request.headers.get("sec-fetch-site") == "same-site",
         "saved_elsewhere": visit.framed and asked == "saved",
         "window": Visit(False, visit.client_id).address(),
@@ -202,7 +202,7 @@ async def _mail_link(services: Services, few: link_mail.Few, email: str, client_
     query = urlencode({"word": word, **({"client_id": client_id} if client_id else {})})
     values = {
         "board": services.settings.board_name,
-        "minutes": str(LINK_LIFE.seconds // 60),
+        "life": lasting(LINK_LIFE, language),
         "link": f"{services.settings.base_url}/admin/sign-in?{query}",
     }
     subject = services.wording.say(language, "consent.mail.subject", **values)

@@ -14,7 +14,6 @@ from datetime import timedelta
 from typing import Any
 
 from babel.lists import format_list
-from babel.units import format_unit
 from psycopg import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -36,7 +35,7 @@ from unghost.jobboard.web.admin_sign_in import (
     signed_in,
     wants_json,
 )
-from unghost.jobboard.web.pages import assets, language_of
+from unghost.jobboard.web.pages import assets, language_of, lasting
 from unghost.jobboard.web.services import Services
 
 _CLIENT_ID = re.compile(r"[\x21-\x7e]{1,200}")
@@ -189,8 +188,9 @@ def _words(services: Services, language: str, customer: Customer) -> tuple[list[
         rule, own = services.policy[action], customer.holds.get(action)
         hold = timedelta(seconds=own) if type(own) is int and own >= 0 else rule.hold
         places = format_list([say(language, f"consent.places.{place}") for place in rule.places], locale=language)
-        lasting = format_unit(hold / timedelta(hours=1), "duration-hour", locale=language)
-        sentence = say(language, f"consent.box.{'later' if hold else 'at_once'}", places=places, hold=lasting)
+        sentence = say(
+            language, f"consent.box.{'later' if hold else 'at_once'}", places=places, hold=lasting(hold, language)
+        )
         told.append((say(language, f"{action.lower()}.status"), sentence))
     beside = [
         say(language, f"consent.box.{key}", board="", customer="") for key in ("label", "told", "otherwise", "whole")

@@ -9,7 +9,7 @@ import hashlib
 import mimetypes
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +18,15 @@ from zoneinfo import ZoneInfo
 
 import jinja2
 from babel import Locale
-from babel.dates import format_date, format_skeleton, format_time
+from babel.dates import format_skeleton, format_time
+from babel.units import format_unit
 from markupsafe import Markup
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from unghost.jobboard.isolation import bdi, isolated, marked
 from unghost.jobboard.store.reading import Applicant
 
 if TYPE_CHECKING:
@@ -70,6 +72,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals["asset"] = asset
+    environment.filters |= {"bdi": bdi, "marked": marked}
     return environment
 
 
@@ -95,11 +98,7 @@ def _moment(language: str, time_zone: tzinfo, now: datetime) -> Callable[[dateti
 
     def moment(at: datetime) -> Markup:
         local = at.astimezone(time_zone)
-        day = (
-            format_skeleton("MMMd", local, locale=locale)
-            if local.year == this_year
-            else format_date(local, "medium", locale)
-        )
+        day = format_skeleton("MMMd" if local.year == this_year else "yMMMd", local, locale=locale)
         return Markup('<time datetime="{}"><span>{}</span> <span>{}</span></time>').format(
             at.astimezone(UTC).isoformat(timespec="seconds"), day, format_time(at, "short", time_zone, locale)
         )
@@ -113,10 +112,19 @@ def _day(language: str, time_zone: tzinfo) -> Callable[[datetime], Markup]:
     def day(at: datetime) -> Markup:
         local = at.astimezone(time_zone)
         return Markup('<time datetime="{}">{}</time>').format(
-            local.date().isoformat(), format_date(local, "medium", locale)
+            local.date().isoformat(), format_skeleton("yMMMd", local, locale=locale)
         )
 
     return day
+
+
+def lasting(duration: timedelta, language: str) -> str:
+    """How long that is, in whole hours, minutes or seconds, whichever is the first to say it exactly: `72 hours`."""
+    seconds = round(duration.total_seconds())
+    for unit, one in (("hour", 3600), ("minute", 60)):
+        if seconds % one == 0:
+            return str(format_unit(seconds // one, f"duration-{unit}", locale=language))
+    return str(format_unit(seconds, "duration-second", locale=language))
 
 
 def render(
@@ -136,8 +144,9 @@ def render(
     `reader`: the applicant who is signed in, if any; `language`: overrides the reader's and the browser's.
     `private`: the page may not be stored by anyone. `frame_ancestors`: who may embed it, as CSP writes it.
     `background`: what is done once the answer has gone out.
-    In the template: `say(key, **values)`, `moment(datetime)`, `day(datetime)`, `asset(name)`, `language`,
-    `direction`, `board`, `path`, `reader` and `zone_name`, all in the reader's language and time zone.
+    In the template: `say(key, **values)`, in attributes and in `<title>` `plain(key, **values)`, `plain_name(value)`;
+    `value | bdi` for names elsewhere; `moment(datetime)`, `day(datetime)`, `lasting(timedelta)`, `asset(name)`,
+    `language`, `direction`, `board`, `path`, `reader` and `zone_name`, all in the reader's language and time zone.
     """
     language = language_of(request, language or (reader.language if reader else None))
     body = _filled(request, template, language, reader, context)
@@ -156,16 +165,22 @@ def _filled(request: Request, template: str, language: str, reader: Applicant | 
     wording = services.wording
     time_zone = zone(reader.time_zone if reader else "UTC")
 
-    def say(key: str, **values: object) -> str:
-        return wording.say(language, key, **{name: str(value) for name, value in values.items()})
+    def plain(key: str, **values: object) -> str:
+        return wording.say(language, key, **{name: _text(value) for name, value in values.items()})
+
+    def say(key: str, **values: object) -> Markup:
+        return marked(plain(key, **values))
 
     return (
         _environment()
         .get_template(template)
         .render(
             say=say,
+            plain=plain,
+            plain_name=lambda value: isolated(str(value), wording.direction(language)),
             moment=_moment(language, time_zone, services.clock.now()),
             day=_day(language, time_zone),
+            lasting=lambda duration: lasting(duration, language),
             language=language,
             direction=wording.direction(language),
             board=services.settings.board_name,
@@ -175,6 +190,11 @@ def _filled(request: Request, template: str, language: str, reader: Applicant | 
             **context,
         )
     )
+
+
+def _text(value: object) -> str:
+    # What a macro gave is escaped already, and the sentence will be.
+    return value.unescape() if isinstance(value, Markup) else str(value)
 
 
 def _headers(language: str, private: bool, frame_ancestors: str) -> dict[str, str]:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 #: The cookie of an applicant's session: a signed word, no name and no address.
 COOKIE = "unghost_applicant"
-_MINUTES = int(LINK_LIFE.total_seconds() // 60)
 
 
 def signed_in(request: Request) -> int | None:
@@ -74,13 +73,11 @@ async def _by_token(request: Request, token: str) -> Response:
 
 
 def _form(request: Request, *, status: int = 200, email: str = "", wrong: bool = False) -> Response:
-    return pages.render(
-        request, "sign_in.html", status=status, email=email, wrong=wrong, problem=None, minutes=_MINUTES
-    )
+    return pages.render(request, "sign_in.html", status=status, email=email, wrong=wrong, problem=None, life=LINK_LIFE)
 
 
 def _refused(request: Request, problem: str) -> Response:
-    return pages.render(request, "sign_in.html", status=401, email="", wrong=False, problem=problem, minutes=_MINUTES)
+    return pages.render(request, "sign_in.html", status=401, email="", wrong=False, problem=problem, life=LINK_LIFE)
 
 
 async def _post(request: Request, links: LinkMails) -> Response:
@@ -94,7 +91,7 @@ async def _post(request: Request, links: LinkMails) -> Response:
     if email is None:
         return _form(request, status=422, email=form.texts.get("email", ""), wrong=True)
     mail = BackgroundTask(links.mail, email, pages.language_of(request))
-    return pages.render(request, "sign_in_sent.html", minutes=_MINUTES, background=mail)
+    return pages.render(request, "sign_in_sent.html", life=LINK_LIFE, background=mail)
 
 
 class LinkMails:
@@ -122,7 +119,7 @@ class LinkMails:
             (
                 f"{say('greeting')}\n\n{say('text')}",
                 f"{services.settings.base_url}/sign-in?word={word}",
-                say("life", minutes=str(_MINUTES)),
+                say("life", life=pages.lasting(LINK_LIFE, language)),
                 say("not_you"),
                 board,
             )

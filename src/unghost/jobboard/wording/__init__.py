@@ -14,11 +14,16 @@ from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
+from babel import Locale
+
+from unghost.jobboard.isolation import isolated
+
 #: The language that is used where an applicant's own is not there.
 DEFAULT_LANGUAGE = "en"
-_RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 
 Said = str | tuple[str, ...]
+
+_ONE_BLANK = re.compile(r"\{[a-z_]+\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +45,40 @@ class Wording:
         base = wanted.partition("-")[0]
         return base if base in self.sentences else DEFAULT_LANGUAGE
 
-    def say(self, language: str, key: str, **values: str) -> str:
-        """The sentence of `key` (folder, dot, TOML keys), `{name}` filled from `values`.
-
-        Raises `KeyError` for a key or a value that is not there.
-        """
+    def unfilled(self, language: str, key: str) -> str:
+        """The sentence of `key` (folder, dot, TOML keys) with its blanks. Raises `KeyError` where there is none."""
         said = self.sentences[self.resolve(language)][key]
         if not isinstance(said, str):
             raise KeyError(f"{key} is paragraphs, not a sentence")
-        return said.format_map(values)
+        return said
 
-    def paragraphs(self, language: str, key: str, **values: str) -> tuple[str, ...]:
-        """The paragraphs of `key`, each filled from `values`. Raises `KeyError` as `say` does."""
+    def unfilled_paragraphs(self, language: str, key: str) -> tuple[str, ...]:
+        """The paragraphs of `key` with their blanks. Raises `KeyError` where there are none."""
         said = self.sentences[self.resolve(language)][key]
         if isinstance(said, str):
             raise KeyError(f"{key} is a sentence, not paragraphs")
-        return tuple(paragraph.format_map(values) for paragraph in said)
+        return said
+
+    def say(self, language: str, key: str, **values: str) -> str:
+        """The sentence of `key`, `{name}` filled from `values`, each isolated where its direction may differ.
+
+        Raises `KeyError` for a key or a value that is not there.
+        """
+        return self._filled(language, self.unfilled(language, key), values)
+
+    def paragraphs(self, language: str, key: str, **values: str) -> tuple[str, ...]:
+        """The paragraphs of `key`, each filled from `values`. Raises `KeyError` as `say` does."""
+        return tuple(self._filled(language, paragraph, values) for paragraph in self.unfilled_paragraphs(language, key))
+
+    def _filled(self, language: str, said: str, values: Mapping[str, str]) -> str:
+        if _ONE_BLANK.fullmatch(said):  # nothing beside it, and an address has to stay clickable
+            return said.format_map(values)
+        direction = self.direction(language)
+        return said.format_map({name: isolated(value, direction) for name, value in values.items()})
 
     def direction(self, language: str) -> str:
         """`rtl` for languages written from right to left, else `ltr`."""
-        return "rtl" if self.resolve(language) in _RIGHT_TO_LEFT else "ltr"
+        return _direction(self.resolve(language))
 
     def negotiate(self, accept_language_header: str | None) -> str:
         """The best language for an `Accept-Language` header; any text is taken, none or nonsense gives the default."""
@@ -75,6 +94,11 @@ class Wording:
             if tag == "*" or tag.lower().startswith(found):
                 return found
         return DEFAULT_LANGUAGE
+
+
+@cache
+def _direction(language: str) -> str:
+    return str(Locale.parse(language).text_direction)
 
 
 @cache
