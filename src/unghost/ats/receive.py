@@ -108,7 +108,7 @@ def flow(delivery: Delivery, speaking: callers.Caller | callers.AsyncCaller, clo
 
 def failed(error: Exception, what: str = "a delivery") -> Answer:
     """The answer when storing failed. The log says where, without the error's message: that may name the applicant."""
-    if isinstance(error, ReceiveError):
+    if isinstance(error, ReceiveError | callers.UnfitConnectionError):
         said = str(error)
     else:
         last = traceback.extract_tb(error.__traceback__)[-3:]

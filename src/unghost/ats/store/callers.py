@@ -5,7 +5,7 @@ Told apart by the modules their classes come from, so that no driver is imported
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,10 @@ _MARKS: dict[str, Mark] = {
 Row = tuple[Any, ...]
 
 
+class UnfitConnectionError(RecordError):
+    """The connection cannot be used. The message names types and remedies only, and nobody's data: it may be logged."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """A connection that answers at once. `run` gives the number of rows that a statement wrote, `fetch` the rows."""
@@ -54,7 +58,7 @@ class AsyncCaller:
 
 
 def of(connection: Any) -> Caller | AsyncCaller:
-    """How to speak with this connection. Raises `RecordError` for one that is not known."""
+    """How to speak with this connection. Raises `UnfitConnectionError` for one that is not known."""
     packages = {kind.__module__.partition(".")[0] for kind in type(connection).__mro__}
     if "sqlalchemy" in packages:
         return _sqlalchemy(connection)
@@ -63,7 +67,7 @@ def of(connection: Any) -> Caller | AsyncCaller:
     driver = next(iter(packages & _DRIVERS.keys()), None)
     if driver is not None:
         return _dbapi(driver, connection)
-    raise RecordError(
+    raise UnfitConnectionError(
         f"the connection is of the type {type(connection).__name__}: give a SQLAlchemy session or connection, a Django "
         f"connection, or a connection of {', '.join(_DRIVERS)}"
     )
@@ -135,7 +139,7 @@ def _at_once(
         cursor = connection.cursor()
         try:
             cursor.execute(sql, tuple(values))
-            return [tuple(row) for row in cursor.fetchall()]
+            return _rows(cursor.description, cursor.fetchall())
         finally:
             cursor.close()
 
@@ -153,13 +157,25 @@ def _awaited(
     async def fetch(sql: str, values: Sequence[Value]) -> list[Row]:
         async with connection.cursor() as cursor:
             await cursor.execute(sql, tuple(values))
-            return [tuple(row) for row in await cursor.fetchall()]
+            return _rows(cursor.description, await cursor.fetchall())
 
     return run, fetch
+
+
+def _rows(description: Iterable[Sequence[Any]], rows: Iterable[Any]) -> list[Row]:
+    """The rows as they were selected, whatever the connection makes of them: a mapping iterates over its names."""
+    names = [column[0] for column in description]
+    try:
+        found = [tuple([row[each] for each in names] if isinstance(row, Mapping) else row) for row in rows]
+    except (TypeError, KeyError):
+        found = [()]
+    if any(len(row) != len(names) for row in found):
+        raise UnfitConnectionError("the connection's rows are neither tuples nor mappings: give it another row factory")
+    return found
 
 
 def _known(name: str) -> str:
     name = "mysql" if name == "mariadb" else name
     if name not in DIALECTS:
-        raise RecordError(f"the database is {name}: unghost records on {', '.join(DIALECTS)} (and MariaDB)")
+        raise UnfitConnectionError(f"the database is {name}: unghost records on {', '.join(DIALECTS)} (and MariaDB)")
     return name
