@@ -39,12 +39,16 @@ class UnfitConnectionError(RecordError):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A connection that answers at once. `run` gives the number of rows that a statement wrote, `fetch` the rows."""
+    """A connection that answers at once. `run` gives the number of rows that a statement wrote, `fetch` the rows.
+
+    `commits_by_itself`: whether each statement is committed at once, so that nothing could be rolled back together.
+    """
 
     dialect: str
     mark: Mark
     run: Callable[[str, Sequence[Value]], int]
     fetch: Callable[[str, Sequence[Value]], list[Row]]
+    commits_by_itself: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +59,12 @@ class AsyncCaller:
     mark: Mark
     run: Callable[[str, Sequence[Value]], Awaitable[int]]
     fetch: Callable[[str, Sequence[Value]], Awaitable[list[Row]]]
+    commits_by_itself: Callable[[], Awaitable[bool]]
 
 
 def of(connection: Any) -> Caller | AsyncCaller:
     """How to speak with this connection. Raises `UnfitConnectionError` for one that is not known."""
-    packages = {kind.__module__.partition(".")[0] for kind in type(connection).__mro__}
+    packages = _packages(connection)
     if "sqlalchemy" in packages:
         return _sqlalchemy(connection)
     if "django" in packages or "django" in type(connection).__module__:
@@ -73,20 +78,31 @@ def of(connection: Any) -> Caller | AsyncCaller:
     )
 
 
-def commits_by_itself(connection: Any) -> bool:
-    """Whether each statement is committed at once, so that nothing could be rolled back together."""
-    # psycopg, psycopg2 and MariaDB say so themselves; PyMySQL by a method; sqlite3 by the lack of a level, or by True.
+def _packages(connection: Any) -> set[str]:
+    return {kind.__module__.partition(".")[0] for kind in type(connection).__mro__}
+
+
+def _commits_by_itself(connection: Any) -> bool:
+    """Of a DB-API connection, or of what SQLAlchemy makes of an async one."""
+    # psycopg, psycopg2, asyncpg and MariaDB say so themselves; PyMySQL by a method; sqlite3 by True, or by the lack of
+    # a level, unless somebody begins its transactions for it.
     says = getattr(connection, "autocommit", None)
     ask = getattr(connection, "get_autocommit", None)
-    level = getattr(connection, "isolation_level", "") if type(connection).__module__ == "sqlite3" else ""
-    return says is True or bool(callable(ask) and ask()) or (level is None and says is not False)
+    driver = getattr(connection, "driver_connection", connection)
+    is_sqlite = not _packages(driver).isdisjoint({"sqlite3", "aiosqlite"})
+    lacks_level = is_sqlite and says is not False and driver.isolation_level is None and not driver.in_transaction
+    return says is True or bool(callable(ask) and ask()) or lacks_level
 
 
 def _dbapi(driver: str, connection: Any) -> Caller | AsyncCaller:
     dialect, mark = _DRIVERS[driver]
     if driver == "psycopg" and hasattr(connection, "__aenter__"):
-        return AsyncCaller(dialect, lambda nth: mark, *_awaited(connection))
-    return Caller(dialect, lambda nth: mark, *_at_once(connection))
+
+        async def commits() -> bool:
+            return _commits_by_itself(connection)
+
+        return AsyncCaller(dialect, lambda nth: mark, *_awaited(connection), commits)
+    return Caller(dialect, lambda nth: mark, *_at_once(connection), lambda: _commits_by_itself(connection))
 
 
 def _sqlalchemy(given: Any) -> Caller | AsyncCaller:
@@ -96,13 +112,20 @@ def _sqlalchemy(given: Any) -> Caller | AsyncCaller:
     dialect = given.get_bind().dialect if is_session else given.dialect
     name, mark = _known(dialect.name), _MARKS[dialect.paramstyle]
 
+    def connection() -> Any:
+        return given.connection() if is_session else given
+
+    async def async_connection() -> Any:
+        return await given.connection() if is_session else given
+
     def at_once(sql: str, values: Sequence[Value]) -> Any:
-        connection = given.connection() if is_session else given
-        return connection.exec_driver_sql(sql, tuple(values))
+        return connection().exec_driver_sql(sql, tuple(values))
 
     async def awaited(sql: str, values: Sequence[Value]) -> Any:
-        connection = await given.connection() if is_session else given
-        return await connection.exec_driver_sql(sql, tuple(values))
+        return await (await async_connection()).exec_driver_sql(sql, tuple(values))
+
+    async def commits() -> bool:
+        return _sqlalchemy_commits((await async_connection()).sync_connection)
 
     async def run(sql: str, values: Sequence[Value]) -> int:
         return int((await awaited(sql, values)).rowcount)
@@ -111,17 +134,28 @@ def _sqlalchemy(given: Any) -> Caller | AsyncCaller:
         return [tuple(row) for row in await awaited(sql, values)]
 
     if is_async:
-        return AsyncCaller(name, mark, run, fetch)
+        return AsyncCaller(name, mark, run, fetch, commits)
     return Caller(
         name,
         mark,
         lambda sql, values: int(at_once(sql, values).rowcount),
         lambda sql, values: [tuple(row) for row in at_once(sql, values)],
+        lambda: _sqlalchemy_commits(connection()),
     )
 
 
+def _sqlalchemy_commits(connection: Any) -> bool:
+    """Asked of the driver: a level may be set on the engine, on the connection, or by hand."""
+    if not connection.in_transaction():
+        connection.begin()
+    return _commits_by_itself(connection.connection.dbapi_connection)
+
+
 def _django(connection: Any) -> Caller:
-    return Caller(_known(connection.vendor), lambda nth: "%s", *_at_once(connection))
+    # Out of a transaction it does, until `atomic` begins one.
+    return Caller(
+        _known(connection.vendor), lambda nth: "%s", *_at_once(connection), lambda: not connection.in_atomic_block
+    )
 
 
 def _at_once(
