@@ -113,13 +113,13 @@ def backfill(engine: Engine, history: History, stages: Stages, now: datetime) ->
 def _pages(engine: Engine, history: History, stages: Stages, now: datetime | None) -> Iterator[Page]:
     after = 0
     with engine.begin() as connection:
-        kind = covering.type_of_ids(connection, history.query)
-    while kind is not None:
+        selected = covering.columns(connection, history.query)
+    while selected is not None:
         with engine.begin() as connection:
             applications = covering.page(connection, after, _PAGE, lock=now is not None)
             if not applications:
                 return
-            found = list(_gaps(connection, applications, history, stages, kind))
+            found = list(_gaps(connection, applications, history, stages, selected))
             if now is not None and found:
                 covering.write(connection, [_row(gap, now) for gap in found])
         after = applications[-1].id
@@ -131,18 +131,21 @@ def _gaps(
     applications: Sequence[covering.Application],
     history: History,
     stages: Stages,
-    kind: type,
+    selected: covering.Columns,
 ) -> Iterator[Gap]:
     ids = list(dict.fromkeys(each.ats_id for each in applications))
-    changes: dict[str, list[tuple[str | None, int]]] = {}
-    for ats_id, stage, at in covering.history(connection, history.query, kind, ids):
-        changes.setdefault(ats_id, []).append((stage, histories.moment(at, history.zone)))
+    changes: dict[tuple[str, str | None], list[tuple[str | None, int]]] = {}
+    for ats_id, organization, stage, at in covering.history(connection, history.query, selected, ids):
+        changes.setdefault((ats_id, organization), []).append((stage, histories.moment(at, history.zone)))
+    customers = {each.customer_id for each in applications}
+    organizations = covering.organizations(connection, customers) if selected.organization else {}
     known: dict[int, list[Known]] = {}
     for application_id, activity, at, state in covering.outbox(connection, [each.id for each in applications]):
         known.setdefault(application_id, []).append(Known(activity, at, state not in _TAKEN_BACK))
     tolerance = round(history.tolerance.total_seconds() * 1000)
     for one in applications:
-        happened = [Happened(*act) for act in stages.acts(changes.get(one.ats_id, []))]
+        name = one.ats_id, organizations.get(one.customer_id)
+        happened = [Happened(*act) for act in stages.acts(changes.get(name, []))]
         for each in missing(happened, known.get(one.id, []), tolerance):
             if each.at >= history.since:
                 yield Gap(one.customer_id, one.id, one.number, one.ats_id, each.kind, each.at, each.stage)
@@ -182,14 +185,16 @@ class DryRun:
 
 def dry_run(connection: Connection, history: History, stages: Stages) -> DryRun:
     """Count the past. Raises `HistoryError`."""
-    covering.type_of_ids(connection, history.query)
-    counted = covering.changes(connection, history.query)
+    # Without a row nothing is asked of its columns.
+    selected = covering.columns(connection, history.query) or covering.Columns(str, organization=False)
+    counted = covering.changes(connection, history.query, selected)
     found = [Stage(name, stages.kind(name), stages.knows(name), count, board) for name, count, board in counted]
     seen = {each.name for each in found}
     found += [Stage(name, kind, True, 0, 0) for name, kind in stages.kinds.items() if name not in seen]
     rejections = [name for name, kind in stages.kinds.items() if kind is Kind.REJECTED]
     ends = rejections + [name for name, kind in stages.kinds.items() if kind in UNDOING]
-    return DryRun(found, covering.left(connection, history.query, rejections, ends) if rejections else 0)
+    left = covering.left(connection, history.query, selected, rejections, ends) if rejections else 0
+    return DryRun(found, left)
 
 
 @dataclass(frozen=True, slots=True)
