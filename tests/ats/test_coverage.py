@@ -137,6 +137,26 @@ def test_one_customers_application_at_two_boards_is_missing_at_both(
     assert [row[:2] for row in ats_database.recorded()] == [(10001, "viewed"), (30001, "viewed")]
 
 
+@pytest.mark.parametrize("ats_database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("rows", [[("from elsewhere", "Rejected", at(0))], [(None, "Rejected", at(0))], []])
+def test_a_history_that_knows_no_application_is_not_taken_for_one_without_gaps(
+    ats_database: AtsDatabase, planted: Callable[..., Path], capsys: pytest.CaptureFixture[str], rows: list[Any]
+) -> None:
+    """spec R33"""
+    config = planted(*rows)
+    commands: list[Callable[..., Any]] = [ats_coverage.coverage, ats_coverage.backfill]
+    for each in commands:
+        assert each(config=config) == 1
+        told = capsys.readouterr().out
+        assert "a change of none of the applications received" in told
+        assert "select as application_id the ids that you give to record" in told
+        assert "othing" not in told.replace("nothing can be said", "")
+    assert ats_coverage.coverage(config=config, json=True) == 1
+    assert json.loads(capsys.readouterr().out)["missing"] is None
+    ats_database.do("DELETE FROM unghost_application")
+    assert [each(config=config) for each in commands] == [0, 0], "of nothing nothing is missing"
+
+
 @ON_EACH
 def test_changes_of_no_application_are_passed_over_wherever_they_stand(
     ats_database: AtsDatabase, planted: Callable[..., Path]
