@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, overload
 
-from unghost.ats.activity import Activity, RecordError
+from unghost.ats.activity import Activity, RecordError, aware
 from unghost.ats.store import callers, recording
 from unghost.clock import SystemClock
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection as PsycopgAsyncConnection
-    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_scoped_session
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Recorded:
 
 @overload
 def record(
-    connection: AsyncSession | AsyncConnection | PsycopgAsyncConnection[Any],
+    connection: AsyncSession | async_scoped_session[Any] | AsyncConnection | PsycopgAsyncConnection[Any],
     *activities: Activity,
     now: datetime | None = None,
 ) -> Awaitable[Recorded]: ...
@@ -38,8 +38,8 @@ def record(connection: Any, *activities: Activity, now: datetime | None = None) 
 def record(connection: Any, *activities: Activity, now: datetime | None = None) -> Recorded | Awaitable[Recorded]:
     """Write activities into the outbox, in the transaction that `connection` is in. One INSERT for each.
 
-    `connection`: a SQLAlchemy `Session`, `Connection` or their async forms; a Django connection; or a DB-API
-    connection of psycopg, psycopg2, PyMySQL, mysqlclient, MariaDB or sqlite3. An async one gives an awaitable.
+    `connection`: a SQLAlchemy `Session`, scoped or not, `Connection` or their async forms; a Django connection; or a
+    DB-API connection of psycopg, psycopg2, PyMySQL, mysqlclient, MariaDB or sqlite3. An async one gives an awaitable.
     `now`: aware; by default the machine's clock. An id that did not come from a board is left out and counted.
     Raises `RecordError` before anything is written, and what the database raises.
     """
@@ -48,9 +48,7 @@ def record(connection: Any, *activities: Activity, now: datetime | None = None) 
     for one in activities:
         if not isinstance(one, Activity):
             raise RecordError(f"an activity is of the type {type(one).__name__}: make it by ats.viewed(4711) and so on")
-    now = now or SystemClock().now()
-    if now.tzinfo is None:
-        raise RecordError(f"now is {now.isoformat()} without a time zone: give an aware datetime")
+    now = SystemClock().now() if now is None else aware("now", now)
     caller = callers.of(connection)
     statements = [each for one in activities for each in recording.statements(one, now, caller.dialect, caller.mark)]
     asked = sum(len(one.ats_ids) or 1 for one in activities)
