@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 import threading
@@ -17,8 +18,8 @@ import pymysql
 import pytest
 from psycopg.rows import class_row, dict_row, namedtuple_row, scalar_row
 from sqlalchemy import create_engine
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from tests.ats.conftest import DIALECTS, AtsDatabase
 from tests.ats.sending import payload, posted
@@ -177,3 +178,44 @@ def test_a_claim_without_a_candidate_is_no_application_that_is_stored(ats_databa
     assert posted(app, body, KEY) == "200 OK"
     assert made == [50001]
     assert ats_database.all("SELECT ats_id FROM unghost_application WHERE number = 50001") == [("50001",)]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("ats_database", ["sqlite"], indirect=True)
+async def test_a_scoped_session_records_in_the_session_of_its_scope(ats_database: AtsDatabase) -> None:
+    """spec R29"""
+    engine = create_async_engine(ats_database.async_url)
+    sessions = async_scoped_session(async_sessionmaker(engine), scopefunc=asyncio.current_task)
+    assert await ats.record(sessions, ats.rejected(4711)) == ats.Recorded(1, 0)
+    await sessions.rollback()
+    assert await ats.record(sessions, ats.viewed(4711)) == ats.Recorded(1, 0)
+    await sessions.commit()
+    await sessions.remove()
+    await engine.dispose()
+    transactional = create_engine(ats_database.url)
+    scoped = scoped_session(sessionmaker(transactional))
+    assert ats.record(scoped, ats.viewed(4712)) == ats.Recorded(1, 0)
+    scoped.commit()
+    scoped.remove()
+    transactional.dispose()
+    assert [row[:2] for row in ats_database.recorded()] == [(10001, "viewed"), (10003, "viewed")]
+
+
+def test_what_is_no_connection_is_refused_by_its_type() -> None:
+    engine, async_engine = create_engine("sqlite://"), create_async_engine("sqlite+aiosqlite://")
+    raw = engine.raw_connection()
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for given, kind in (
+            (engine, "Engine"),
+            (async_engine, "AsyncEngine"),
+            (sessionmaker(engine), "sessionmaker"),
+            (async_sessionmaker(async_engine), "async_sessionmaker"),
+            (raw, "_ConnectionFairy"),
+            (connection.cursor(), "Cursor"),
+        ):
+            with pytest.raises(
+                ats.RecordError, match=f"the connection is of the type {kind}: give a SQLAlchemy session"
+            ):
+                ats.record(given, ats.viewed(4711))
+    raw.close()
+    engine.dispose()

@@ -66,12 +66,17 @@ def of(connection: Any) -> Caller | AsyncCaller:
     """How to speak with this connection. Raises `UnfitConnectionError` for one that is not known."""
     packages = _packages(connection)
     if "sqlalchemy" in packages:
-        return _sqlalchemy(connection)
-    if "django" in packages or "django" in type(connection).__module__:
-        return _django(connection)
-    driver = next(iter(packages & _DRIVERS.keys()), None)
-    if driver is not None:
-        return _dbapi(driver, connection)
+        # A scoped session is asked for that of this scope: the async one does not hand on all that a session has.
+        given = connection() if callable(connection) and hasattr(connection, "registry") else connection
+        if hasattr(given, "get_bind") or hasattr(given, "exec_driver_sql"):
+            return _sqlalchemy(given)
+    elif "django" in packages or "django" in type(connection).__module__:
+        if hasattr(connection, "vendor"):
+            return _django(connection)
+    elif hasattr(connection, "commit"):  # a cursor has none
+        driver = next(iter(packages & _DRIVERS.keys()), None)
+        if driver is not None:
+            return _dbapi(driver, connection)
     raise UnfitConnectionError(
         f"the connection is of the type {type(connection).__name__}: give a SQLAlchemy session or connection, a Django "
         f"connection, or a connection of {', '.join(_DRIVERS)}"
