@@ -15,6 +15,7 @@ from tests.ats.conftest import DIALECTS, AtsDatabase
 from tests.cli.conftest import Done
 from tests.sandbox.running import environment
 from unghost import ats
+from unghost.ats.store import schema
 from unghost.cli import main
 
 ON_EACH = pytest.mark.parametrize("ats_database", DIALECTS, indirect=True)
@@ -100,6 +101,19 @@ def test_migrate_makes_the_tables_once_and_says_what_is_there(tmp_path: Path, ru
     assert run("work", "--once").out == "0 turns were taken: nothing more is due\n"
 
 
+@ON_EACH
+def test_before_migrate_every_command_says_so(ats_database: AtsDatabase, run: Command) -> None:
+    ats_database.do(*schema.DROP)
+    add = ("customer", "add", "board", "77", "--client-id", "new", "--client-secret", "word")
+    lacks = (
+        "unghost: the ATS's database lacks unghost_customer, unghost_application, unghost_activity: "
+        "run `unghost ats migrate` first\n"
+    )
+    for command in (("status",), ("dead",), ("redrive",), ("coverage",), ("customer", "list"), add, ("relay",)):
+        done = run(*command, url=ats_database.url)
+        assert (done.code, done.err) == (2, lacks), command
+
+
 WRONG = [
     (("customer", "add", "nowhere", "1", "--client-id", "a", "--client-secret", "b"), "nowhere is no destination"),
     (("customer", "add", "board", "x", "--client-id", "a", "--client-secret", "b"), "no organization"),
@@ -130,6 +144,7 @@ def test_the_commands_start_without_the_job_boards_packages(tmp_path: Path) -> N
     (tmp_path / "unghost.toml").write_text(SETTINGS, encoding="utf-8")
     code = f"""import sys
 sys.modules.update(dict.fromkeys({absent.split()!r}))
+from unghost.ats.store import schema
 from unghost.cli import main
 main(sys.argv[1:])"""
     for arguments, expected in ((("migrate",), 0), (("status",), 0), (("work", "--once"), 0), (("dead", "--x"), 2)):

@@ -101,7 +101,7 @@ def add_customer(
         "destination": destination, "organization": organization,
         "client_id": client_id, "client_secret": client_secret,
     }  # fmt: skip
-    with asking(), engine.begin() as connection:
+    with asking(engine), engine.begin() as connection:
         if connection.execute(_CHANGE, values).rowcount:
             return False
         connection.execute(_ADD, values | {"now": now})
@@ -110,7 +110,7 @@ def add_customer(
 
 def customers(engine: Engine) -> list[Customer]:
     """All customers, with what waits and what is dead."""
-    with asking(), engine.connect() as connection:
+    with asking(engine), engine.connect() as connection:
         found = connection.execute(_CUSTOMERS).all()
         applications = {row.customer_id: row.n for row in connection.execute(_APPLICATIONS)}
         counts = {(row.customer_id, row.state): row for row in connection.execute(_COUNTS)}
@@ -137,13 +137,13 @@ def customers(engine: Engine) -> list[Customer]:
 def dead_letters(engine: Engine, organization: int | None, reason: str | None, limit: int) -> Sequence[DeadLetter]:
     """Dead letters, the oldest first: all, of one customer, for one reason."""
     values = {"organization": organization, "reason": reason, "limit": limit}
-    with asking(), engine.connect() as connection:
+    with asking(engine), engine.connect() as connection:
         return [DeadLetter(*row) for row in connection.execute(_DEAD, values)]
 
 
 def redrive(engine: Engine, organization: int | None, reason: str | None, now: int) -> tuple[int, int]:
     """Put dead letters back into their lines, and let customers in trouble be tried at once; how many of each."""
-    with asking(), engine.begin() as connection:
+    with asking(engine), engine.begin() as connection:
         woken = connection.execute(_WAKE, {"organization": organization, "now": now}).rowcount
         back = connection.execute(_REDRIVE, {"organization": organization, "reason": reason, "now": now}).rowcount
     return back, woken
