@@ -104,6 +104,14 @@ def test_a_bulk_form_takes_any_number_and_leaves_out_what_came_from_elsewhere(at
 
 
 @ON_EACH
+def test_what_came_from_two_boards_hides_nothing_that_came_from_none(ats_database: AtsDatabase) -> None:
+    with closing(ats_database.connect()) as connection:
+        assert ats.record(connection, ats.viewed("both", "elsewhere"), now=NOW) == ats.Recorded(written=2, left_out=1)
+        assert ats.record(connection, ats.viewed("both"), ats.viewed("elsewhere"), now=NOW) == ats.Recorded(2, 1)
+        assert ats.record(connection, ats.viewed("both", 4711, organization=12345), now=NOW) == ats.Recorded(2, 0)
+
+
+@ON_EACH
 def test_an_application_is_named_by_the_boards_urn_and_told_apart_by_its_customer(ats_database: AtsDatabase) -> None:
     with closing(ats_database.connect()) as connection:
         ats.record(connection, ats.viewed(application="urn:li:jobApplication:20001"), now=NOW)

@@ -30,20 +30,29 @@ Mark = Callable[[int], str]
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement with its values. `counts`: 1 if its rows are activities written, 0 if it only locks."""
+    """A statement with its values. `counts`: 1 if its rows are activities written, 0 if they are to be read.
+
+    `several`: whether it is an INSERT for several names, of which its number of rows does not tell which came.
+    """
 
     sql: str
     values: tuple[Value, ...]
     counts: int = 1
+    several: bool = False
 
 
 def statements(activity: Activity, now: datetime, dialect: str, mark: Mark) -> Iterator[Statement]:
-    """One INSERT for each 500 ids. `dialect`: one of `DIALECTS`."""
+    """One INSERT for each 500 ids; for several beside it one that gives the names of those that came from a board.
+
+    `dialect`: one of `DIALECTS`.
+    """
     for some in _named(activity):
+        several = [_select(some, "ats_id", mark, _WAYS[dialect][2])] if len(some.names) > 1 else []
         # MySQL may number the rows of a bulk INSERT before it has locked their applications: locked beforehand.
-        if dialect == "mysql" and len(some.names) > 1:
-            yield _select(some, mark, _WAYS[dialect][2])
+        before, after = (several, []) if dialect == "mysql" else ([], several)
+        yield from before
         yield _insert(activity, some, now, dialect, mark)
+        yield from after
 
 
 def finding(activities: Iterable[Activity], mark: Mark) -> Iterator[Statement]:
@@ -54,14 +63,14 @@ def finding(activities: Iterable[Activity], mark: Mark) -> Iterator[Statement]:
             together.setdefault((some.column, some.organization), {}).update(dict.fromkeys(some.names))
     for (column, organization), names in together.items():
         for batch in _batches(tuple(names)):
-            yield _select(_Some(column, batch, organization), mark)
+            yield _select(_Some(column, batch, organization), "id", mark)
 
 
 def locking(ids: Iterable[int], dialect: str, mark: Mark) -> Iterator[Statement]:
     """Lock applications in the order of their ids, whoever names them how: no two can wait for each other."""
     lock = _WAYS[dialect][2]
     for batch in _batches(tuple(sorted(ids))) if lock else ():
-        yield _select(_Some("id", batch, None), mark, lock)
+        yield _select(_Some("id", batch, None), "id", mark, lock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +105,14 @@ def _insert(activity: Activity, some: _Some, now: datetime, dialect: str, mark: 
         "INSERT INTO unghost_activity (customer_id, application_id, activity, performed_at, recorded_at, attempt_at) "
         f"SELECT a.customer_id, a.id, {given} FROM unghost_application a WHERE {where} ORDER BY a.id{lock}"
     )
-    return Statement(sql, tuple(values))
+    return Statement(sql, tuple(values), several=len(some.names) > 1)
 
 
-def _select(some: _Some, mark: Mark, lock: str = "") -> Statement:
+def _select(some: _Some, column: str, mark: Mark, lock: str = "") -> Statement:
     values: list[Value] = []
     where = _where(some, values, mark)
-    return Statement(
-        f"SELECT a.id FROM unghost_application a WHERE {where} ORDER BY a.id{lock}", tuple(values), counts=0
-    )
+    sql = f"SELECT a.{column} FROM unghost_application a WHERE {where} ORDER BY a.id{lock}"
+    return Statement(sql, tuple(values), counts=0)
 
 
 def _where(some: _Some, values: list[Value], mark: Mark) -> str:
