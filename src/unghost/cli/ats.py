@@ -77,14 +77,14 @@ def work(
 ) -> int:
     """Run dispatchers until SIGINT or SIGTERM; what is being sent is finished first.
 
-    Any number of them may run on any number of machines against one database, and any may be killed.
+    Any number of them may run on any number of machines against one database, and any may be killed. Exit code 1 of
+    --once: a customer's activities wait because something is wrong.
     """
     count("--processes", processes)
     settings = config.settings()
     _usable(settings)
     if once:
-        out().print(f"{asyncio.run(_once(settings))} turns were taken: nothing more is due")
-        return 0
+        return _told(asyncio.run(_once(settings)), config)
     from unghost.sandbox.processes import Part
 
     environment = dict(os.environ)
@@ -130,6 +130,17 @@ def _usable(settings: Settings) -> None:
         see_tables(engine)
     finally:
         engine.dispose()
+
+
+def _told(turns: int, config: Config) -> int:
+    """Say how a run ended; its exit code."""
+    from unghost.cli.ats_looking import held_up
+
+    lines = held_up(config)
+    out().print(f"{turns} turns were taken: {'not all that waits could be sent' if lines else 'nothing more is due'}")
+    for line in lines:
+        out().print(line, soft_wrap=True)
+    return 1 if lines else 0
 
 
 async def _once(settings: Settings) -> int:

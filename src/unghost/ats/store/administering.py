@@ -12,7 +12,10 @@ from unghost.ats.store.database import asking
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A customer and how it stands. `oldest`: when the oldest waiting activity was recorded, in milliseconds."""
+    """A customer and how it stands. `oldest`: when the oldest waiting activity was recorded, in milliseconds.
+
+    `put_off`: how many activities wait for a reason of their own, `why` is one of them; `put_off_until`: the latest.
+    """
 
     id: int
     destination: str
@@ -24,6 +27,9 @@ class Customer:
     waiting: int = 0
     oldest: int | None = None
     dead: int = 0
+    put_off: int = 0
+    put_off_until: int = 0
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,8 @@ _CUSTOMERS = text(
 _APPLICATIONS = text("SELECT customer_id, count(*) AS n FROM unghost_application GROUP BY customer_id")
 _COUNTS = text(
     """
-SELECT customer_id, state, count(*) AS n, min(recorded_at) AS oldest FROM unghost_activity
+SELECT customer_id, state, count(*) AS n, min(recorded_at) AS oldest, count(detail) AS put_off,
+    max(CASE WHEN detail IS NULL THEN 0 ELSE attempt_at END) AS until, max(detail) AS why FROM unghost_activity
 WHERE state IN ('waiting', 'dead') GROUP BY customer_id, state
 """
 )
@@ -129,6 +136,9 @@ def customers(engine: Engine) -> list[Customer]:
                 waiting=waiting.n if waiting else 0,
                 oldest=waiting.oldest if waiting else None,
                 dead=dead.n if dead else 0,
+                put_off=waiting.put_off if waiting else 0,
+                put_off_until=waiting.until if waiting else 0,
+                why=waiting.why if waiting else None,
             )
         )
     return listed
