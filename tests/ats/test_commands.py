@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from tests.ats.conftest import DIALECTS, AtsDatabase
 from tests.cli.conftest import Done
 from tests.sandbox.running import environment
 from unghost import ats
+from unghost.ats.activity import milliseconds
+from unghost.ats.store import schema
 from unghost.cli import main
 
 ON_EACH = pytest.mark.parametrize("ats_database", DIALECTS, indirect=True)
@@ -72,6 +75,39 @@ def test_dead_letters_are_listed_with_reason_and_remedy_and_put_back(ats_databas
 
 
 @ON_EACH
+def test_what_is_put_off_far_ahead_is_shown_with_its_reason(ats_database: AtsDatabase, run: Command) -> None:
+    with closing(ats_database.connect()) as connection:
+        ats.record(connection, ats.viewed(4711, 4712))
+        connection.commit()
+    ats_database.do("UPDATE unghost_activity SET attempt_at = 4102444800000, detail = 'the clock is fast' WHERE id = 1")
+    status = run("status", url=ats_database.url)
+    line = (
+        "board / urn:li:organization:12345: 1 activity put off, the last until 2100-01-01 00:00 UTC: the clock is fast"
+    )
+    assert line in status.out and status.code == 1
+    soon = milliseconds(datetime.now(UTC) + timedelta(minutes=50))
+    ats_database.do(f"UPDATE unghost_activity SET attempt_at = {soon} WHERE id = 1")
+    status = run("status")
+    assert "1 activity put off" in status.out and status.code == 0
+    ats_database.do("UPDATE unghost_activity SET attempt_at = 1, detail = 'once put off' WHERE id = 1")
+    assert "put off" not in run("status").out
+
+
+@ON_EACH
+def test_a_run_that_could_not_send_says_so(ats_database: AtsDatabase, run: Command) -> None:
+    """spec R31: nothing listens at the board's address"""
+    ats_database.do("UPDATE unghost_customer SET client_secret = 'word'")
+    with closing(ats_database.connect()) as connection:
+        ats.record(connection, ats.viewed(4711, 4712))
+        connection.commit()
+    done = run("work", "--once", url=ats_database.url)
+    assert done.code == 1
+    assert "turns were taken: not all that waits could be sent\n" in done.out
+    assert "board / urn:li:organization:12345: 2 activities waiting, " in done.out
+    assert "67890" not in done.out, "nothing of theirs waits"
+
+
+@ON_EACH
 def test_customers_are_added_and_given_another_client(ats_database: AtsDatabase, run: Command) -> None:
     url = ats_database.url
     if ats_database.dialect == "postgresql":  # whose identity knows nothing of the ids that the rows came with
@@ -98,6 +134,19 @@ def test_migrate_makes_the_tables_once_and_says_what_is_there(tmp_path: Path, ru
         names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
     assert {"unghost_activity_due", "unghost_activity_line"} <= names
     assert run("work", "--once").out == "0 turns were taken: nothing more is due\n"
+
+
+@ON_EACH
+def test_before_migrate_every_command_says_so(ats_database: AtsDatabase, run: Command) -> None:
+    ats_database.do(*schema.DROP)
+    add = ("customer", "add", "board", "77", "--client-id", "new", "--client-secret", "word")
+    lacks = (
+        "unghost: the ATS's database lacks unghost_customer, unghost_application, unghost_activity: "
+        "run `unghost ats migrate` first\n"
+    )
+    for command in (("status",), ("dead",), ("redrive",), ("coverage",), ("customer", "list"), add, ("relay",)):
+        done = run(*command, url=ats_database.url)
+        assert (done.code, done.err) == (2, lacks), command
 
 
 WRONG = [
@@ -130,6 +179,8 @@ def test_the_commands_start_without_the_job_boards_packages(tmp_path: Path) -> N
     (tmp_path / "unghost.toml").write_text(SETTINGS, encoding="utf-8")
     code = f"""import sys
 sys.modules.update(dict.fromkeys({absent.split()!r}))
+from unghost.ats.activity import milliseconds
+from unghost.ats.store import schema
 from unghost.cli import main
 main(sys.argv[1:])"""
     for arguments, expected in ((("migrate",), 0), (("status",), 0), (("work", "--once"), 0), (("dead", "--x"), 2)):

@@ -35,19 +35,20 @@ STAGES = """[stages]
 
 @pytest.fixture
 def planted(ats_database: AtsDatabase, tmp_path: Path) -> Callable[..., Path]:
-    """Fills the ATS's history and gives the settings' file."""
+    """Fills the ATS's history and gives the settings' file. A row of the history may end with the customer's number."""
 
-    def plant(*rows: tuple[str, str | None, str], ids: str = "varchar(40)") -> Path:
+    def plant(*rows: tuple[Any, ...], ids: str = "varchar(40)") -> Path:
         kind = MOMENTS[ats_database.dialect]
-        ats_database.do(f"CREATE TABLE moves (candidate {ids}, stage varchar(40), moved {kind})")
+        ats_database.do(f"CREATE TABLE moves (candidate {ids}, stage varchar(40), moved {kind}, customer bigint)")
         with closing(ats_database.connect()) as connection, closing(connection.cursor()) as cursor:
             mark = "?" if ats_database.dialect == "sqlite" else "%s"
             zone = "+00" if ats_database.dialect == "postgresql" else ""
-            given = [(id, stage, moved + zone) for id, stage, moved in rows]
-            cursor.executemany(f"INSERT INTO moves VALUES ({mark}, {mark}, {mark})", given)
+            given = [(id, stage, moved + zone, *customer, None)[:4] for id, stage, moved, *customer in rows]
+            cursor.executemany(f"INSERT INTO moves VALUES ({mark}, {mark}, {mark}, {mark})", given)
             connection.commit()
         zone = "" if ats_database.dialect == "postgresql" else 'time_zone = "UTC"'
-        query = "SELECT candidate AS application_id, stage, moved AS at FROM moves WHERE stage <> 'a: b %'"
+        of = ", customer AS organization" if any(len(row) > 3 for row in rows) else ""
+        query = f"SELECT candidate AS application_id, stage, moved AS at{of} FROM moves WHERE stage <> 'a: b %'"
         path = tmp_path / "unghost.toml"
         path.write_text(
             f"[ats]\ndatabase_url = {json.dumps(ats_database.url)}\n{STAGES}\n"
@@ -78,7 +79,6 @@ def test_planted_gaps_are_found_and_the_backfill_closes_them(
         ("4712", "Screening", at(3)),
         ("4712", "Rejected", at(4)),
         ("4712", "Interview", at(5)),
-        ("both", "Screening", at(6)),
         ("from elsewhere", "Rejected", at(7)),
     )
     assert ats_coverage.coverage(config=config, json=True, gaps=True) == 1
@@ -86,17 +86,15 @@ def test_planted_gaps_are_found_and_the_backfill_closes_them(
     assert [(gap["ats_id"], gap["activity"], gap["performed_at"] - MS) for gap in told["gaps"]] == [
         ("4711", "resume_downloaded", 60_000),
         ("4711", "rejected", 120_000),
-        ("both", "viewed", 360_000),
-        ("both", "viewed", 360_000),
         ("4712", "viewed", 180_000),
     ]
     assert [(each["received"], each["no_activity"], each["missing"]) for each in told["customers"]] == [
-        (3, 2, 4), (2, 2, 1),
+        (3, 2, 3), (2, 2, 0),
     ]  # fmt: skip
     assert ats_coverage.backfill(config=config, dry_run=True) == 0
     assert len(ats_database.recorded()) == 1, "a dry run records nothing"
     assert ats_coverage.backfill(config=config) == 0
-    assert "5 activities recorded" in capsys.readouterr().out
+    assert "3 activities recorded" in capsys.readouterr().out
     after = ats_database.recorded()
     assert (10001, "rejected", MS + 120_000, "waiting") in [row[:4] for row in after]
     assert ats_coverage.backfill(config=config) == 0
@@ -104,6 +102,69 @@ def test_planted_gaps_are_found_and_the_backfill_closes_them(
     assert ats_database.recorded() == after, "a second run adds nothing"
     assert ats_coverage.coverage(config=config) == 0
     assert "Nothing is missing" in capsys.readouterr().out
+
+
+@ON_EACH
+def test_customers_whose_ids_are_alike_are_told_apart_or_nothing_is_recorded(
+    ats_database: AtsDatabase, planted: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """spec R33: the rejection of one customer's applicant is not recorded for another's"""
+    config = planted(("4711", "Screening", at(0), 12345), ("both", "Rejected", at(1), 12345))
+    assert ats_stages.stages(config=config, json=True) == 0
+    told = json.loads(capsys.readouterr().out)["stages"]
+    assert {each["stage"]: each["would_report"] for each in told if each["entered"]} == {"Screening": 1, "Rejected": 1}
+    config.write_text(config.read_text().replace(", customer AS organization", ""))
+    commands: list[Callable[..., Any]] = [ats_coverage.coverage, ats_coverage.backfill, ats_stages.stages]
+    for each in commands:
+        with pytest.raises(Wrong, match=r"'both' is an application of several customers: let history\.query select"):
+            each(config=config)
+    assert ats_database.recorded() == []
+    config.write_text(config.read_text().replace(" AS at ", " AS at, customer AS organization "))
+    assert ats_coverage.backfill(config=config) == 0
+    assert [row[:2] for row in ats_database.recorded()] == [(10001, "viewed"), (10002, "rejected")]
+
+
+@ON_EACH
+def test_one_customers_application_at_two_boards_is_missing_at_both(
+    ats_database: AtsDatabase, planted: Callable[..., Path]
+) -> None:
+    ats_database.do(
+        """INSERT INTO unghost_customer (id, destination, organization, client_id, client_secret)
+           VALUES (3, 'linkedin', 12345, 'three', 'x')""",
+        "INSERT INTO unghost_application (customer_id, number, ats_id) VALUES (3, 30001, '4711')",
+    )
+    assert ats_coverage.backfill(config=planted(("4711", "Screening", at(0)))) == 0
+    assert [row[:2] for row in ats_database.recorded()] == [(10001, "viewed"), (30001, "viewed")]
+
+
+@pytest.mark.parametrize("ats_database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("rows", [[("from elsewhere", "Rejected", at(0))], [(None, "Rejected", at(0))], []])
+def test_a_history_that_knows_no_application_is_not_taken_for_one_without_gaps(
+    ats_database: AtsDatabase, planted: Callable[..., Path], capsys: pytest.CaptureFixture[str], rows: list[Any]
+) -> None:
+    """spec R33"""
+    config = planted(*rows)
+    commands: list[Callable[..., Any]] = [ats_coverage.coverage, ats_coverage.backfill]
+    for each in commands:
+        assert each(config=config) == 1
+        told = capsys.readouterr().out
+        assert "a change of none of the applications received" in told
+        assert "select as application_id the ids that you give to record" in told
+        assert "othing" not in told.replace("nothing can be said", "")
+    assert ats_coverage.coverage(config=config, json=True) == 1
+    assert json.loads(capsys.readouterr().out)["missing"] is None
+    ats_database.do("DELETE FROM unghost_application")
+    assert [each(config=config) for each in commands] == [0, 0], "of nothing nothing is missing"
+
+
+@ON_EACH
+def test_changes_of_no_application_are_passed_over_wherever_they_stand(
+    ats_database: AtsDatabase, planted: Callable[..., Path]
+) -> None:
+    config = planted((None, "Screening", at(0)), ("4711", "Screening", at(0)), (None, "Screening", at(0)))
+    assert ats_stages.stages(config=config) == 0
+    assert ats_coverage.backfill(config=config) == 0
+    assert [row[:2] for row in ats_database.recorded()] == [(10001, "viewed")]
 
 
 @ON_EACH

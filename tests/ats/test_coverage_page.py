@@ -58,6 +58,8 @@ def test_the_page_says_what_is_missing_and_escapes_what_the_ats_wrote() -> None:
     one = Coverage(NOW, CUSTOMERS[:1], {1: 1}, GAPS[:1], [])
     assert "1 activity is missing" in Text(coverage_page.page(one)).words
     assert "cannot be said yet" in Text(coverage_page.page(Coverage(NOW, CUSTOMERS, None, [], []))).words
+    blind = Text(coverage_page.page(Coverage(NOW, CUSTOMERS, None, [], [], is_blind=True))).words
+    assert "The history knows none of them" in blind and "Nothing is missing" not in blind
     assert "There is no customer yet" in Text(coverage_page.page(Coverage(NOW, [], None, [], []))).words
 
 

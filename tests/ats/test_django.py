@@ -121,6 +121,18 @@ def test_saving_a_customer_leaves_alone_what_the_dispatcher_wrote(migrated: AtsD
     assert migrated.all(f"SELECT {own} FROM unghost_customer WHERE id = {new.pk}") == [("four", "env:FOUR", 7, "fresh")]
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_cursor_is_no_connection(migrated: AtsDatabase) -> None:
+    with (
+        connection.cursor() as cursor,
+        pytest.raises(
+            ats.RecordError, match="of the type CursorWrapper: give a SQLAlchemy session or connection, a Dj"
+        ),
+    ):
+        ats.record(cursor, ats.viewed(4711))
+    assert migrated.recorded() == []
+
+
 @ON_EACH
 def test_what_is_recorded_in_atomic_goes_with_it(migrated: AtsDatabase) -> None:
     with suppress(Rollback), transaction.atomic():

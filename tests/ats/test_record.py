@@ -104,6 +104,14 @@ def test_a_bulk_form_takes_any_number_and_leaves_out_what_came_from_elsewhere(at
 
 
 @ON_EACH
+def test_what_came_from_two_boards_hides_nothing_that_came_from_none(ats_database: AtsDatabase) -> None:
+    with closing(ats_database.connect()) as connection:
+        assert ats.record(connection, ats.viewed("both", "elsewhere"), now=NOW) == ats.Recorded(written=2, left_out=1)
+        assert ats.record(connection, ats.viewed("both"), ats.viewed("elsewhere"), now=NOW) == ats.Recorded(2, 1)
+        assert ats.record(connection, ats.viewed("both", 4711, organization=12345), now=NOW) == ats.Recorded(2, 0)
+
+
+@ON_EACH
 def test_an_application_is_named_by_the_boards_urn_and_told_apart_by_its_customer(ats_database: AtsDatabase) -> None:
     with closing(ats_database.connect()) as connection:
         ats.record(connection, ats.viewed(application="urn:li:jobApplication:20001"), now=NOW)
@@ -167,6 +175,13 @@ WRONG: list[tuple[Any, str]] = [
     (lambda: ats.rejected(1, organization="٣"), "digits 0-9 only"),
     (lambda: ats.viewed(1, at=datetime(2026, 1, 1)), "without a time zone"),  # noqa: DTZ001
     (lambda: ats.viewed(1, at=datetime(1969, 1, 1, tzinfo=UTC)), "after 1970"),
+    (lambda: ats.viewed(1, at="2026-01-01T00:00:00Z"), "at is of the type str: give an aware"),  # type: ignore[arg-type]
+    (lambda: ats.viewed(1, at=MS), "at is of the type int: give an aware"),  # type: ignore[arg-type]
+    (lambda: ats.viewed(1, at=NOW.date()), "at is of the type date: give an aware"),  # type: ignore[arg-type]
+    (lambda: ats.viewed(10**5000), "an id is a number of more than 190 digits"),
+    (lambda: ats.viewed(application=10**5000), "application is a number of more than 190 digits"),
+    (lambda: ats.viewed(1, organization=-(10**5000)), "organization is a number of more than 190 digits"),
+    (lambda: ats.record(object(), ats.viewed(1), now="x"), "now is of the type str"),  # type: ignore[call-overload]
     (lambda: ats.record(object(), ats.viewed(1)), "the connection is of the type object"),
     (lambda: ats.record(object()), "nothing to record"),
     (lambda: ats.record(object(), "viewed"), "an activity is of the type str"),  # type: ignore[call-overload]

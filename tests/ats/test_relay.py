@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -89,15 +90,32 @@ def test_activities_are_recorded_and_answered_after_the_commit(ats_database: Ats
         assert post(port, b"<any/>", binary | {"Content-Type": "text/xml"})[0] == 201
         assert [row[:3] for row in ats_database.recorded()] == [
             (10001, "viewed", MS),
-            (20001, "resume_displayed", MS),
             (10003, "rejected", MS),
-            (10003, "unrejected", MS + 1),
             (20002, "viewed", MS),
+            (20001, "resume_displayed", MS),
+            (10003, "unrejected", MS + 1),
             (20001, "viewed", MS),
             (10001, "viewed", MS),
             (10001, "resume_downloaded", MS),
             (10001, "rejected", MS),
         ]
+
+
+@pytest.mark.parametrize("ats_database", ["postgresql", "mysql", "sqlite"], indirect=True)
+def test_one_applications_activities_keep_their_order_however_it_is_named(
+    ats_database: AtsDatabase, tmp_path: Path
+) -> None:
+    """spec R30: else a rejection that was undone would be reported"""
+    names: list[dict[str, Any]] = [
+        {"application": "4711"},
+        {"application": "urn:li:jobApplication:10001"},
+        {"application": 4711, "organization": 12345},
+    ]
+    with relaying(ats_database, tmp_path) as port:
+        for first, second in product(names, names):
+            acts = [first | {"activity": "rejected"}, second | {"activity": "unrejected"}]
+            assert post(port, acts) == (201, {"written": 2, "left_out": 0})
+    assert [row[1] for row in ats_database.recorded()] == ["rejected", "unrejected"] * 9
 
 
 @pytest.mark.parametrize("ats_database", ["postgresql", "mysql"], indirect=True)
@@ -106,7 +124,8 @@ def test_requests_that_name_the_same_applications_in_opposite_order_do_not_block
 ) -> None:
     told: list[int] = []
     with relaying(ats_database, tmp_path) as port:
-        both = [{"application": one, "activity": "viewed"} for one in ("4711", "4712", "815", "both")]
+        ids = ("4711", "4712", "urn:li:jobApplication:20001", "both", "urn:li:jobApplication:10001", "815")
+        both = [{"application": one, "activity": "viewed"} for one in ids]
 
         def send(body: list[Any]) -> None:
             told.extend(post(port, body)[0] for _ in range(10))
@@ -117,7 +136,7 @@ def test_requests_that_name_the_same_applications_in_opposite_order_do_not_block
         for thread in threads:
             thread.join(60)
     assert told == [201] * 20
-    assert len(ats_database.recorded()) == 100
+    assert len(ats_database.recorded()) == 140
 
 
 @ON_SQLITE

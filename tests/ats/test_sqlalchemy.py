@@ -14,6 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from tests.ats.conftest import AtsDatabase, _made
 from tests.ats.shape import shape
+from tests.house.sources import ROOT
 from unghost import ats
 from unghost.ats.integrations import sqlalchemy
 from unghost.ats.integrations.sqlalchemy import events
@@ -146,3 +147,25 @@ def test_a_stage_that_only_the_database_knows_is_refused(watched: AtsDatabase) -
 def test_a_stage_that_is_no_activity_is_refused_where_it_is_connected() -> None:
     with pytest.raises(ats.RecordError, match=r"stages says 'hired' of 'joined': give one of viewed, .*, or nothing"):
         events.connect(Candidate, stage="stage", stages={"joined": "hired"})
+
+
+@ON_EACH
+def test_a_savepoint_that_comes_first_is_rolled_back_with_its_transaction(ats_database: AtsDatabase) -> None:
+    """spec R29: on SQLite with what the page tells to add, for its driver begins nothing at a savepoint"""
+    engine = create_engine(ats_database.url)
+    if ats_database.dialect == "sqlite":
+        page = (ROOT / "docs/howto/add-to-a-sqlalchemy-project.md").read_text(encoding="utf-8")
+        told = page.partition("## SQLite and savepoints")[2].partition("```python\n")[2].partition("```")[0]
+        exec(told, {"engine": engine})
+    with Session(engine) as session:
+        with session.begin_nested():
+            ats.record(session, ats.rejected(4711))
+        session.rollback()
+        assert ats_database.recorded() == []
+        ats.record(session, ats.viewed(4711))
+        with session.begin_nested() as savepoint:
+            ats.record(session, ats.rejected(4711))
+            savepoint.rollback()
+        session.commit()
+    engine.dispose()
+    assert _kinds(ats_database) == ["viewed"]

@@ -96,8 +96,30 @@ def test_a_stage_that_changes_is_recorded_in_the_same_transaction(ats_database: 
 def test_an_id_that_is_a_text_is_found_letter_by_letter(ats_database: AtsDatabase) -> None:
     column = Column("candidate", "id", "stage")
     install(ats_database, column, "varchar(40)")
-    ats_database.do("INSERT INTO candidate (id, stage) VALUES ('both', 'Rejected'), ('BOTH', 'Rejected')")
-    assert acts(ats_database) == [(10002, "rejected"), (20002, "rejected")], "each of those that share the id"
+    ats_database.do("UPDATE unghost_application SET ats_id = 'one' WHERE number = 10002")
+    ats_database.do("INSERT INTO candidate (id, stage) VALUES ('one', 'Rejected'), ('ONE', 'Rejected')")
+    assert acts(ats_database) == [(10002, "rejected")]
+
+
+@ON_EACH
+def test_customers_whose_ids_are_alike_are_told_apart_or_nothing_is_recorded(ats_database: AtsDatabase) -> None:
+    ats_database.do(
+        """INSERT INTO unghost_customer (id, destination, organization, client_id, client_secret)
+           VALUES (3, 'linkedin', 67890, 'three', 'x')""",
+        "INSERT INTO unghost_application (customer_id, number, ats_id) VALUES (3, 30002, 'both'), (3, 30001, '815')",
+        "CREATE TABLE person (id varchar(40), stage varchar(80), tenant bigint)",
+        *statements(ats_database.dialect, Column("person", "id", "stage"), READ),
+        "INSERT INTO person VALUES ('both', 'Rejected', 67890), ('815', 'Screening', 67890)",
+    )
+    assert acts(ats_database) == [(20001, "viewed"), (30001, "viewed")], "at two boards one customer's is reported"
+    ats_database.do(
+        *statements(ats_database.dialect, Column("person", "id", "stage", "tenant"), READ),
+        "UPDATE person SET stage = 'Screening' WHERE id = 'both'",
+        "INSERT INTO person VALUES ('both', 'Rejected', NULL)",
+    )
+    assert acts(ats_database)[2:] == [
+        (20002, "unrejected"), (30002, "unrejected"), (20002, "viewed"), (30002, "viewed"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("ats_database", ["postgresql"], indirect=True)
@@ -143,6 +165,7 @@ def test_names_that_no_database_has_are_refused(tmp_path: Path) -> None:
         (Column("a..b", "id", "stage"), "the table is ''"),
         (Column("candidate", "i\0d", "stage"), "the id is"),
         (Column("candidate", "id", "s" * 64), "the stage is"),
+        (Column("candidate", "id", "stage", ""), "the organization is"),
     ):
         with pytest.raises(TriggerError, match=says):
             statements("postgresql", column, READ)

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.ats.sending import payload, signed
+from tests.ats.sending import payload, posted, signed
 from tests.sandbox.running import environment
 from unghost.ats import application, secret, webhook
 from unghost.ats.integrations import asgi, wsgi
@@ -169,7 +169,7 @@ def test_a_connection_that_commits_by_itself_is_refused_before_anything_is_writt
         )
         app = wsgi.webhook_app(lambda: committing(tmp_path / "ats"), lambda application, _: application.number)
         body = json.dumps(payload(1)).encode()
-        assert _posted(app, body) == "500 Internal Server Error"
+        assert posted(app, body, "key") == "500 Internal Server Error"
         assert "the connection is in autocommit" in caplog.text
         assert connection.execute("SELECT count(*) FROM unghost_application").fetchone() == (0,)
 
@@ -188,7 +188,7 @@ def test_a_callback_that_gives_no_id_is_told_so(
         )
         connection.commit()
         app = wsgi.webhook_app(lambda: sqlite3.connect(path), lambda application, _: returned)
-        assert _posted(app, json.dumps(payload(1)).encode()) == "500 Internal Server Error"
+        assert posted(app, json.dumps(payload(1)).encode(), "key") == "500 Internal Server Error"
         assert "on_application gave no id of the ATS's own" in caplog.text
         assert connection.execute("SELECT count(*) FROM unghost_application").fetchone() == (0,)
     connection.close()
@@ -198,7 +198,7 @@ def test_a_database_that_does_not_answer_makes_the_board_send_again(caplog: pyte
     def connect() -> Any:
         raise ConnectionError("refused for zoe@people.example")
 
-    assert _posted(wsgi.webhook_app(connect, lambda application, _: 1), b"{}") == "500 Internal Server Error"
+    assert posted(wsgi.webhook_app(connect, lambda application, _: 1), b"{}", "key") == "500 Internal Server Error"
     sent: list[Any] = []
 
     async def receive() -> Any:
@@ -212,18 +212,6 @@ def test_a_database_that_does_not_answer_makes_the_board_send_again(caplog: pyte
     assert (sent[0]["status"], json.loads(sent[1]["body"])["errorCode"]) == (500, "NOT_STORED")
     assert "ConnectionError (" in caplog.text
     assert "zoe@people.example" not in caplog.text
-
-
-def _posted(app: Any, body: bytes) -> str:
-    import io
-
-    told: list[str] = []
-    environ = {
-        "REQUEST_METHOD": "POST", "PATH_INFO": "/board/12345", "CONTENT_LENGTH": str(len(body)),
-        "wsgi.input": io.BytesIO(body), "HTTP_X_LI_SIGNATURE": signed(body, "key"),
-    }  # fmt: skip
-    app(environ, lambda status, headers: told.append(status))
-    return told[0]
 
 
 @pytest.mark.parametrize(

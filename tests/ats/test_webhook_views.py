@@ -150,3 +150,14 @@ def test_nothing_but_a_signed_application_of_a_known_customer_is_taken(receiving
     assert [(status, told["errorCode"]) for (status, told), *_ in refused] == [tuple(want) for _, *want in refused]
     assert all(len(told["additionalErrorDetails"]) > 20 for (_, told), *_ in refused)
     assert receiving.stored() == receiving.candidates() == []
+
+
+@on(*((view, "sqlite") for view in ("wsgi", "asgi", "django")))
+def test_four_mebibytes_are_taken_and_not_a_byte_more(receiving: Receiving) -> None:
+    """Whatever limit a framework has for forms."""
+    frame = len(json.dumps(payload(50001) | {"letter": ""}).encode())
+    for more, expected in ((0, 200), (1, 413)):
+        body = json.dumps(payload(50001) | {"letter": "x" * ((4 << 20) - frame + more)}).encode()
+        assert len(body) == (4 << 20) + more
+        assert send(receiving.port, PATH, body, signed(body))[0] == expected
+    assert [row[:2] for row in receiving.stored()] == [(50001, "C-50001")]

@@ -133,9 +133,7 @@ def _activity(
             if not ats_ids
             else f"{kind} names applications twice: give the ATS's own ids, or application=, not both"
         )
-    if at is not None and at.tzinfo is None:
-        raise RecordError(f"at is {at.isoformat()} without a time zone: give an aware datetime, e.g. in UTC")
-    if at is not None and milliseconds(at) <= 0:
+    if at is not None and milliseconds(aware("at", at)) <= 0:
         raise RecordError(f"at is {at.isoformat()}: give the moment of the act, after 1970")
     return Activity(
         kind,
@@ -146,11 +144,20 @@ def _activity(
     )
 
 
+def aware(field: str, given: datetime) -> datetime:
+    """See that it is a moment. Raises `RecordError`."""
+    if not isinstance(given, datetime):
+        raise RecordError(f"{field} is of the type {type(given).__name__}: give an aware datetime, e.g. in UTC")
+    if given.utcoffset() is None:
+        raise RecordError(f"{field} is {given.isoformat()} without a time zone: give an aware datetime, e.g. in UTC")
+    return given
+
+
 def own_id(given: str | int) -> str:
     """The ATS's own id of an application, as the tables have it. Raises `RecordError`."""
     if isinstance(given, bool) or not isinstance(given, str | int):
         raise RecordError(f"an id is of the type {type(given).__name__}: give the ATS's own id as a str or an int")
-    text = str(given)
+    text = _text("an id", given)
     if not 1 <= len(text) <= LONGEST_ID or "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
         raise RecordError(f"an id is {text[:40]!a}: give the ATS's own id, 1 to {LONGEST_ID} characters")
     return text
@@ -160,8 +167,14 @@ def _number(field: str, kind: str, given: str | int) -> int:
     wanted = f"give urn:li:{kind}:N, or N alone"
     if isinstance(given, bool) or not isinstance(given, str | int):
         raise RecordError(f"{field} is of the type {type(given).__name__}: {wanted}")
+    text = _text(field, given)
     try:
-        text = str(given)
         return urn.read(kind, text) if text.startswith("urn:") else urn.number(text)
     except ValueError as error:
-        raise RecordError(f"{field} is {str(given)[:60]!a}: {wanted} ({error})") from None
+        raise RecordError(f"{field} is {text[:60]!a}: {wanted} ({error})") from None
+
+
+def _text(field: str, given: str | int) -> str:
+    if isinstance(given, int) and abs(given) >= 10**LONGEST_ID:  # Python writes no number of thousands of digits
+        raise RecordError(f"{field} is a number of more than {LONGEST_ID} digits: give a shorter one")
+    return str(given)

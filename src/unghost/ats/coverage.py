@@ -66,9 +66,10 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """How many applications were looked at, and what is missing of them."""
+    """How many applications were looked at, how many of them the history knows, and what is missing of them."""
 
     looked_at: int
+    known: int
     gaps: Sequence[Gap]
 
 
@@ -113,36 +114,47 @@ def backfill(engine: Engine, history: History, stages: Stages, now: datetime) ->
 def _pages(engine: Engine, history: History, stages: Stages, now: datetime | None) -> Iterator[Page]:
     after = 0
     with engine.begin() as connection:
-        kind = covering.type_of_ids(connection, history.query)
-    while kind is not None:
+        selected = covering.columns(connection, history.query)
+    while selected is not None:
         with engine.begin() as connection:
             applications = covering.page(connection, after, _PAGE, lock=now is not None)
             if not applications:
                 return
-            found = list(_gaps(connection, applications, history, stages, kind))
+            changes = _changes(connection, applications, history, selected)
+            found = list(_gaps(connection, applications, changes, history, stages))
             if now is not None and found:
                 covering.write(connection, [_row(gap, now) for gap in found])
         after = applications[-1].id
-        yield Page(len(applications), found)
+        yield Page(len(applications), sum(one.id in changes for one in applications), found)
+
+
+def _changes(
+    connection: Connection, applications: Sequence[covering.Application], history: History, selected: covering.Columns
+) -> dict[int, list[tuple[str | None, int]]]:
+    """(stage, moment) of each change that the history has of these applications, by their ids."""
+    ids = list(dict.fromkeys(each.ats_id for each in applications))
+    changes: dict[tuple[str, str | None], list[tuple[str | None, int]]] = {}
+    for ats_id, organization, stage, at in covering.history(connection, history.query, selected, ids):
+        changes.setdefault((ats_id, organization), []).append((stage, histories.moment(at, history.zone)))
+    customers = {each.customer_id for each in applications}
+    organizations = covering.organizations(connection, customers) if selected.organization else {}
+    named = {one.id: (one.ats_id, organizations.get(one.customer_id)) for one in applications}
+    return {id: changes[name] for id, name in named.items() if name in changes}
 
 
 def _gaps(
     connection: Connection,
     applications: Sequence[covering.Application],
+    changes: Mapping[int, list[tuple[str | None, int]]],
     history: History,
     stages: Stages,
-    kind: type,
 ) -> Iterator[Gap]:
-    ids = list(dict.fromkeys(each.ats_id for each in applications))
-    changes: dict[str, list[tuple[str | None, int]]] = {}
-    for ats_id, stage, at in covering.history(connection, history.query, kind, ids):
-        changes.setdefault(ats_id, []).append((stage, histories.moment(at, history.zone)))
     known: dict[int, list[Known]] = {}
     for application_id, activity, at, state in covering.outbox(connection, [each.id for each in applications]):
         known.setdefault(application_id, []).append(Known(activity, at, state not in _TAKEN_BACK))
     tolerance = round(history.tolerance.total_seconds() * 1000)
     for one in applications:
-        happened = [Happened(*act) for act in stages.acts(changes.get(one.ats_id, []))]
+        happened = [Happened(*act) for act in stages.acts(changes.get(one.id, []))]
         for each in missing(happened, known.get(one.id, []), tolerance):
             if each.at >= history.since:
                 yield Gap(one.customer_id, one.id, one.number, one.ats_id, each.kind, each.at, each.stage)
@@ -182,45 +194,57 @@ class DryRun:
 
 def dry_run(connection: Connection, history: History, stages: Stages) -> DryRun:
     """Count the past. Raises `HistoryError`."""
-    covering.type_of_ids(connection, history.query)
-    counted = covering.changes(connection, history.query)
+    # Without a row nothing is asked of its columns.
+    selected = covering.columns(connection, history.query) or covering.Columns(str, organization=False)
+    counted = covering.changes(connection, history.query, selected)
     found = [Stage(name, stages.kind(name), stages.knows(name), count, board) for name, count, board in counted]
     seen = {each.name for each in found}
     found += [Stage(name, kind, True, 0, 0) for name, kind in stages.kinds.items() if name not in seen]
     rejections = [name for name, kind in stages.kinds.items() if kind is Kind.REJECTED]
     ends = rejections + [name for name, kind in stages.kinds.items() if kind in UNDOING]
-    return DryRun(found, covering.left(connection, history.query, rejections, ends) if rejections else 0)
+    left = covering.left(connection, history.query, selected, rejections, ends) if rejections else 0
+    return DryRun(found, left)
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """All of it. `missing`: how many gaps each customer has, None without a history; `gaps`, `unviewed`: the first."""
+    """All of it. `missing`: how many gaps each customer has, None if nobody can tell; `gaps`, `unviewed`: the first.
+
+    `is_blind`: there is a history, and it knows none of the applications.
+    """
 
     at: datetime
     customers: Sequence[Customer]
     missing: Mapping[int, int] | None
     gaps: Sequence[Gap]
     unviewed: Sequence[covering.Application]
+    is_blind: bool = False
 
     @property
     def is_whole(self) -> bool:
         """Whether nothing is missing, as far as anybody can tell."""
-        return not self.missing
+        return not self.missing and not self.is_blind
 
 
 def whole(engine: Engine, history: History | None, stages: Stages | None, now: datetime, most: int) -> Coverage:
     """The numbers of everybody, with the first `most` gaps and applications never viewed. Raises `HistoryError`."""
     gaps: list[Gap] = []
     counts: Counter[int] = Counter()
+    known = 0
     if history is not None and stages is not None:
         for page in look(engine, history, stages):
+            known += page.known
             counts.update(gap.customer_id for gap in page.gaps)
             gaps.extend(page.gaps[: max(0, most - len(gaps))])
     with engine.begin() as connection:
+        customers = summary(connection)
+        is_asked = history is not None and stages is not None
+        is_blind = is_asked and not known and any(each.received for each in customers)
         return Coverage(
             now,
-            summary(connection),
-            None if history is None or stages is None else counts,
+            customers,
+            counts if is_asked and not is_blind else None,
             gaps,
             covering.unviewed(connection, most),
+            is_blind,
         )

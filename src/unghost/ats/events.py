@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -148,8 +148,3 @@ def _json(body: bytes) -> Any:
 
 def _whole(message: str, field: str = "") -> EventsError:
     return EventsError(Refusal(0, field, message))
-
-
-def in_order_of_locks(activities: list[Activity]) -> Iterator[Activity]:
-    """The activities so that two requests cannot wait for each other; those of one application keep their order."""
-    return iter(sorted(activities, key=lambda each: (each.ats_ids, each.application or 0)))

@@ -1,6 +1,7 @@
 """The ATS's own history of stages: `[history]` in unghost.toml, and the moments in it (spec R33). Pure.
 
-`query` gives one row for each change of stage, with the columns application_id, stage and at.
+`query` gives one row for each change of stage, with the columns application_id, stage and at; and organization, where
+customers have ids that are alike.
 """
 
 from __future__ import annotations

@@ -91,11 +91,18 @@ def flow(delivery: Delivery, speaking: callers.Caller | callers.AsyncCaller, clo
     yield Transaction.BEGIN
     try:
         claim = receiving.claim(application, customer_id, clock.now(), speaking.dialect, speaking.mark)
-        if (yield claim):
+        is_new = bool((yield claim))
+        if not is_new:
+            known = yield receiving.known(application, customer_id, speaking.mark)
+            if not known:
+                raise ReceiveError("no row could be written for it, and there is none: see to the tables")
+            # Claimed in autocommit once, or written by hand: nobody has made the candidate.
+            is_new = known == [("",)] and (
+                (yield receiving.locked(application, customer_id, speaking.dialect, speaking.mark)) == known
+            )
+        if is_new:
             ats_id = _own_id((yield Call(application)))
             yield receiving.name(application, customer_id, ats_id, speaking.mark)
-        elif not (yield receiving.known(application, customer_id, speaking.mark)):
-            raise ReceiveError("no row could be written for it, and there is none: see to the tables")
         yield Transaction.COMMIT
     except Exception as error:
         answer = failed(error, application.urn)
@@ -108,7 +115,7 @@ def flow(delivery: Delivery, speaking: callers.Caller | callers.AsyncCaller, clo
 
 def failed(error: Exception, what: str = "a delivery") -> Answer:
     """The answer when storing failed. The log says where, without the error's message: that may name the applicant."""
-    if isinstance(error, ReceiveError):
+    if isinstance(error, ReceiveError | callers.UnfitConnectionError):
         said = str(error)
     else:
         last = traceback.extract_tb(error.__traceback__)[-3:]
@@ -157,7 +164,7 @@ def at_once(delivery: Delivery, connection: Any, on_application: OnApplication, 
             connection.commit()
         elif step is Transaction.ROLLBACK:
             connection.rollback()
-        elif callers.commits_by_itself(connection):
+        elif speaking.commits_by_itself():
             raise ReceiveError(_AUTOCOMMIT)
         return None
 
@@ -195,7 +202,7 @@ async def awaiting(delivery: Delivery, connection: Any, on_application: OnApplic
             await connection.commit()
         elif step is Transaction.ROLLBACK:
             await connection.rollback()
-        elif callers.commits_by_itself(connection):
+        elif await speaking.commits_by_itself():
             raise ReceiveError(_AUTOCOMMIT)
         return None
 

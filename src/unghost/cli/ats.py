@@ -77,14 +77,14 @@ def work(
 ) -> int:
     """Run dispatchers until SIGINT or SIGTERM; what is being sent is finished first.
 
-    Any number of them may run on any number of machines against one database, and any may be killed.
+    Any number of them may run on any number of machines against one database, and any may be killed. Exit code 1 of
+    --once: a customer's activities wait because something is wrong.
     """
     count("--processes", processes)
     settings = config.settings()
     _usable(settings)
     if once:
-        out().print(f"{asyncio.run(_once(settings))} turns were taken: nothing more is due")
-        return 0
+        return _told(asyncio.run(_once(settings)), config)
     from unghost.sandbox.processes import Part
 
     environment = dict(os.environ)
@@ -121,16 +121,26 @@ def migrate(*, config: Config = HERE) -> int:
 def _usable(settings: Settings) -> None:
     """See that there is somewhere to report to and that the tables are there. Raises `SettingsError`."""
     from unghost.ats.settings import SettingsError
-    from unghost.ats.store.database import missing_tables, open_engine
+    from unghost.ats.store.database import open_engine, see_tables
 
     if not settings.destinations:
         raise SettingsError("there is no [destinations.…] in the settings: add one with kind and base_url")
     engine = open_engine(settings.database_url)
     try:
-        if missing := missing_tables(engine):
-            raise SettingsError(f"the ATS's database lacks {', '.join(missing)}: run `unghost ats migrate` first")
+        see_tables(engine)
     finally:
         engine.dispose()
+
+
+def _told(turns: int, config: Config) -> int:
+    """Say how a run ended; its exit code."""
+    from unghost.cli.ats_looking import held_up
+
+    lines = held_up(config)
+    out().print(f"{turns} turns were taken: {'not all that waits could be sent' if lines else 'nothing more is due'}")
+    for line in lines:
+        out().print(line, soft_wrap=True)
+    return 1 if lines else 0
 
 
 async def _once(settings: Settings) -> int:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 #: Rows of a list on a screen, and of one in JSON or on the page.
 _MOST, _MOST_IN_FULL = 50, 1000
+BLIND = (
+    "The history has a change of none of the applications received, so nothing can be said of them: let [history] "
+    "query select as application_id the ids that you give to record, the column ats_id of unghost_application."
+)
 
 
 def coverage(
@@ -28,7 +32,10 @@ def coverage(
     html: Annotated[Path | None, Parameter(help="Write it as a page into this file.")] = None,
     config: Config = None,
 ) -> int:
-    """Say of every applicant received what was reported and what is missing. Exit code 1: something is missing."""
+    """Say of every applicant received what was reported and what is missing.
+
+    Exit code 1: something is missing, or the history knows none of the applications.
+    """
     from unghost.ats.coverage import whole
 
     with tables(config) as own:
@@ -52,7 +59,10 @@ def backfill(
     dry_run: Annotated[bool, Parameter(help="Record nothing, say only how much would be.", negative="")] = False,
     config: Config = None,
 ) -> int:
-    """Record what `unghost ats coverage` says is missing, with the moments of the history. Once more adds nothing."""
+    """Record what `unghost ats coverage` says is missing, with the moments of the history. Once more adds nothing.
+
+    Exit code 1: the history knows none of the applications.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -68,12 +78,16 @@ def backfill(
             else coverage.backfill(own.engine, history, stages, SystemClock().now())
         )
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        recorded = 0
+        recorded = known = 0
         with Progress(*columns, console=Console(file=sys.stderr), transient=True) as progress:
             task = progress.add_task("applications", total=total)
             for page in pages:
                 recorded += len(page.gaps)
+                known += page.known
                 progress.update(task, advance=page.looked_at)
+    if total and not known:
+        out().print(BLIND, soft_wrap=True)
+        return 1
     if dry_run:
         out().print(f"{_activities(recorded)} would be recorded; nothing was")
     else:
@@ -108,6 +122,8 @@ def _table(found: Coverage) -> None:
 
 def sentence(found: Coverage) -> str:
     """What the numbers come to, with what to do."""
+    if found.is_blind:
+        return BLIND
     if found.missing is None:
         return (
             "What is missing cannot be said without the ATS's history: write [stages] and [history] into unghost.toml, "

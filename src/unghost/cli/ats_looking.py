@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -11,14 +11,22 @@ from unghost.cli import reading
 from unghost.cli.ats import HERE, Config
 from unghost.cli.frame import out
 
+if TYPE_CHECKING:
+    from unghost.ats.store.administering import Customer
+
 Organization = Annotated[str | None, Parameter(help="Only this customer's.")]
 Reason = Annotated[str | None, Parameter(help="Only those with this reason, e.g. UNKNOWN_APPLICATION.")]
 #: Dead letters that are listed unless more are asked for.
 _SOME = 50
+#: An activity that is put off for longer is not on its way.
+_LONG = timedelta(hours=1)
 
 
 def status(*, config: Config = HERE) -> int:
-    """Show for each customer what waits, what is dead, and what is wrong. Exit code 1 if anything is."""
+    """Show for each customer what waits, what is dead, and what is wrong. Exit code 1 if anything is.
+
+    An activity that is put off for more than an hour is wrong, too: the clock of one side may be.
+    """
     from rich.table import Table
 
     from unghost.ats.store import administering
@@ -37,7 +45,27 @@ def status(*, config: Config = HERE) -> int:
         )  # fmt: skip
     console = out()
     console.print(table if found else "no customers yet: add one by `unghost ats customer add`", soft_wrap=True)
-    return int(any(one.trouble or one.dead for one in found))
+    ahead = {one.id: _moment(one.put_off_until) - now for one in found}
+    for one in found:
+        if ahead[one.id] > timedelta(0):
+            until = f"the last until {_moment(one.put_off_until):%Y-%m-%d %H:%M} UTC"
+            console.print(f"{_name(one)}: {_activities(one.put_off)} put off, {until}: {one.why}", soft_wrap=True)
+    return int(any(one.trouble or one.dead or ahead[one.id] > _LONG for one in found))
+
+
+def held_up(config: Config) -> list[str]:
+    """A line for each customer whose activities wait because something is wrong. Raises `SettingsError`."""
+    from unghost.ats.store import administering
+    from unghost.clock import SystemClock
+
+    with config.database() as engine:
+        found = administering.customers(engine)
+    now = SystemClock().now()
+    return [
+        f"{_name(one)}: {_activities(one.waiting)} waiting, {_trouble(one.trouble, one.attempt_at, now)}"
+        for one in found
+        if one.trouble and one.waiting
+    ]
 
 
 def dead(
@@ -77,6 +105,14 @@ def redrive(*, organization: Organization = None, reason: Reason = None, config:
         back, woken = administering.redrive(engine, whose, reason, milliseconds(SystemClock().now()))
     out().print(f"{back} dead letter(s) wait again; {woken} customer(s) in trouble are tried at once")
     return 0
+
+
+def _name(one: Customer) -> str:
+    return f"{one.destination} / urn:li:organization:{one.organization}"
+
+
+def _activities(count: int) -> str:
+    return f"{count:,} activity" if count == 1 else f"{count:,} activities"
 
 
 def _trouble(trouble: str | None, attempt_at: int, now: datetime) -> str:

@@ -26,6 +26,7 @@ def relay(
     """Serve POST /activities, for programs in any language on this machine, until it is stopped."""
     from unghost.ats import secret
     from unghost.ats.integrations.relay import PATH, Relay, RelayError
+    from unghost.ats.store.database import see_tables
 
     host, port = _address(listen)
     try:
@@ -33,8 +34,7 @@ def relay(
     except secret.SecretError as error:
         raise Wrong(str(error)) from None
     with tables(config) as own:
-        with own.engine.connect():
-            pass
+        see_tables(own.engine)
         try:
             server = Relay(host, port, own.engine, SystemClock(), wanted)
         except RelayError as error:

@@ -52,7 +52,7 @@ def tables(config: Path | None) -> Iterator[Tables]:
         settings = load(config)
         engine = open_engine(settings.database_url)
         past, table = history.read(settings.others.get("history")), settings.others.get("stages")
-        with asking():
+        with asking(engine):
             yield Tables(engine, past, None if table is None else stages.read(table))
     except (SettingsError, stages.StagesError, history.HistoryError) as error:
         raise Wrong(str(error)) from None

@@ -15,6 +15,12 @@ def trigger(
     table: Annotated[str, Parameter(help="The ATS's table with the stage, schema.table too.")],
     id: Annotated[str, Parameter(help="Its column with the ATS's own id, as it is given to record.")] = "id",
     stage: Annotated[str, Parameter(help="Its column with the stage.")] = "stage",
+    organization: Annotated[
+        str | None,
+        Parameter(
+            help="Its column with the customer's number; unset: an id that several customers have is not recorded."
+        ),
+    ] = None,
     dialect: Annotated[
         Literal["postgresql", "mysql", "sqlite"] | None,
         Parameter(help="The database, mysql for MariaDB too; unset: that of [ats] database_url."),
@@ -30,7 +36,7 @@ def trigger(
         stages = own.stages or read(None)
         dialect_of_url = dialect_of(own.engine)
     try:
-        found = statements(dialect or dialect_of_url, Column(table, id, stage), stages)
+        found = statements(dialect or dialect_of_url, Column(table, id, stage, organization), stages)
     except TriggerError as error:
         raise Wrong(str(error)) from None
     print(

@@ -88,6 +88,12 @@ def page(found: Coverage) -> str:
 def _headline(found: Coverage) -> tuple[str, str]:
     received = sum(customer.received for customer in found.customers)
     of = f"{_many(received, 'application')} received for {_many(len(found.customers), 'customer')}"
+    if found.is_blind:
+        ids = "the ids that you give to <code>record</code>"
+        return (
+            "The history knows none of them",
+            f"{of}. Let <code>[history] query</code> select as <code>application_id</code> {ids}.",
+        )
     if found.missing is None:
         files = "<code>[stages]</code> and <code>[history]</code> into <code>unghost.toml</code>"
         return (

@@ -76,8 +76,8 @@ def _delivery(request: HttpRequest) -> Delivery:
 
     try:
         body = request.body
-    except RequestDataTooBig:  # Django's own limit, DATA_UPLOAD_MAX_MEMORY_SIZE
-        body = bytes(webhook.MOST_BYTES + 1)
+    except RequestDataTooBig:  # Django's own limit, DATA_UPLOAD_MAX_MEMORY_SIZE, is for forms and lower than ours
+        body = request.read(webhook.MOST_BYTES + 1)
     return Delivery(
         method=str(request.method),
         path=request.path_info,

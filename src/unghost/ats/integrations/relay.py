@@ -10,17 +10,20 @@ import ipaddress
 import json
 import socket
 import sys
+from collections.abc import Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 from unghost.ats import events
+from unghost.ats.activity import Activity
 from unghost.ats.events import EventsError
 from unghost.ats.record import record
+from unghost.ats.store import callers, recording
 from unghost.clock import Clock
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
 PATH = "/activities"
 _SECONDS = 30
@@ -56,6 +59,16 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _lock(connection: Connection, activities: Sequence[Activity]) -> None:
+    """Lock what a request names, in an order that is everybody's; the activities keep theirs (spec R30)."""
+    speaking = callers.of(connection)
+    assert isinstance(speaking, callers.Caller)
+    found = (speaking.fetch(each.sql, each.values) for each in recording.finding(activities, speaking.mark))
+    ids = {row[0] for rows in found for row in rows}
+    for each in recording.locking(ids, speaking.dialect, speaking.mark):
+        speaking.fetch(each.sql, each.values)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -102,7 +115,8 @@ class _Handler(BaseHTTPRequestHandler):
 
         try:
             with self.server.engine.begin() as connection:
-                told = record(connection, *events.in_order_of_locks(activities), now=self.server.clock.now())
+                _lock(connection, activities)
+                told = record(connection, *activities, now=self.server.clock.now())
         except SQLAlchemyError:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "", "the database does not answer: send it again later")
             return

@@ -12,7 +12,10 @@ from unghost.ats.store.database import asking
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A customer and how it stands. `oldest`: when the oldest waiting activity was recorded, in milliseconds."""
+    """A customer and how it stands. `oldest`: when the oldest waiting activity was recorded, in milliseconds.
+
+    `put_off`: how many activities wait for a reason of their own, `why` is one of them; `put_off_until`: the latest.
+    """
 
     id: int
     destination: str
@@ -24,6 +27,9 @@ class Customer:
     waiting: int = 0
     oldest: int | None = None
     dead: int = 0
+    put_off: int = 0
+    put_off_until: int = 0
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,8 @@ _CUSTOMERS = text(
 _APPLICATIONS = text("SELECT customer_id, count(*) AS n FROM unghost_application GROUP BY customer_id")
 _COUNTS = text(
     """
-SELECT customer_id, state, count(*) AS n, min(recorded_at) AS oldest FROM unghost_activity
+SELECT customer_id, state, count(*) AS n, min(recorded_at) AS oldest, count(detail) AS put_off,
+    max(CASE WHEN detail IS NULL THEN 0 ELSE attempt_at END) AS until, max(detail) AS why FROM unghost_activity
 WHERE state IN ('waiting', 'dead') GROUP BY customer_id, state
 """
 )
@@ -101,7 +108,7 @@ def add_customer(
         "destination": destination, "organization": organization,
         "client_id": client_id, "client_secret": client_secret,
     }  # fmt: skip
-    with asking(), engine.begin() as connection:
+    with asking(engine), engine.begin() as connection:
         if connection.execute(_CHANGE, values).rowcount:
             return False
         connection.execute(_ADD, values | {"now": now})
@@ -110,7 +117,7 @@ def add_customer(
 
 def customers(engine: Engine) -> list[Customer]:
     """All customers, with what waits and what is dead."""
-    with asking(), engine.connect() as connection:
+    with asking(engine), engine.connect() as connection:
         found = connection.execute(_CUSTOMERS).all()
         applications = {row.customer_id: row.n for row in connection.execute(_APPLICATIONS)}
         counts = {(row.customer_id, row.state): row for row in connection.execute(_COUNTS)}
@@ -129,6 +136,9 @@ def customers(engine: Engine) -> list[Customer]:
                 waiting=waiting.n if waiting else 0,
                 oldest=waiting.oldest if waiting else None,
                 dead=dead.n if dead else 0,
+                put_off=waiting.put_off if waiting else 0,
+                put_off_until=waiting.until if waiting else 0,
+                why=waiting.why if waiting else None,
             )
         )
     return listed
@@ -137,13 +147,13 @@ def customers(engine: Engine) -> list[Customer]:
 def dead_letters(engine: Engine, organization: int | None, reason: str | None, limit: int) -> Sequence[DeadLetter]:
     """Dead letters, the oldest first: all, of one customer, for one reason."""
     values = {"organization": organization, "reason": reason, "limit": limit}
-    with asking(), engine.connect() as connection:
+    with asking(engine), engine.connect() as connection:
         return [DeadLetter(*row) for row in connection.execute(_DEAD, values)]
 
 
 def redrive(engine: Engine, organization: int | None, reason: str | None, now: int) -> tuple[int, int]:
     """Put dead letters back into their lines, and let customers in trouble be tried at once; how many of each."""
-    with asking(), engine.begin() as connection:
+    with asking(engine), engine.begin() as connection:
         woken = connection.execute(_WAKE, {"organization": organization, "now": now}).rowcount
         back = connection.execute(_REDRIVE, {"organization": organization, "reason": reason, "now": now}).rowcount
     return back, woken

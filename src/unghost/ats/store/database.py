@@ -62,7 +62,7 @@ def dialect_of(engine: Engine | Connection) -> str:
 def create_tables(engine: Engine) -> list[str]:
     """Create the tables that are not there; their names. Raises `DatabaseError`."""
     made = missing_tables(engine)
-    with asking(), engine.begin() as connection:
+    with asking(engine), engine.begin() as connection:
         for statement in ddl(dialect_of(engine)):
             if any(f" {name} (" in statement.partition("\n")[0] for name in made):
                 connection.exec_driver_sql(statement)
@@ -71,21 +71,33 @@ def create_tables(engine: Engine) -> list[str]:
 
 def missing_tables(engine: Engine) -> list[str]:
     """Which of the tables are not there. Raises `DatabaseError`."""
-    with asking():
+    try:
         present = set(inspect(engine).get_table_names())
+    except SQLAlchemyError as error:
+        raise _unanswered(error) from None
     return [name for name in NAMES if name not in present]
 
 
+def see_tables(engine: Engine) -> None:
+    """See that the tables are there. Raises `DatabaseError`, which says how they come there."""
+    if missing := missing_tables(engine):
+        raise DatabaseError(f"the ATS's database lacks {', '.join(missing)}: run `unghost ats migrate` first")
+
+
 @contextmanager
-def asking() -> Iterator[None]:
+def asking(engine: Engine) -> Iterator[None]:
     """Errors of the database as a sentence."""
     try:
         yield
     except SQLAlchemyError as error:
-        said = " ".join(str(getattr(error, "orig", None) or error).split())[:300]
-        raise DatabaseError(
-            f"the ATS's database does not answer as it should ({said}): see [ats] database_url"
-        ) from None
+        if getattr(error, "statement", None) is not None:  # it could be asked, and may not have been migrated
+            see_tables(engine)
+        raise _unanswered(error) from None
+
+
+def _unanswered(error: SQLAlchemyError) -> DatabaseError:
+    said = " ".join(str(getattr(error, "orig", None) or error).split())[:300]
+    return DatabaseError(f"the ATS's database does not answer as it should ({said}): see [ats] database_url")
 
 
 def _begin_at_once(engine: Engine) -> None:

@@ -19,6 +19,8 @@ _ONCE = {
     "mysql": (" IGNORE", ""),
     "sqlite": ("", " ON CONFLICT (customer_id, number) DO NOTHING"),
 }
+#: SQLite has one writer, and has it since the INSERT.
+_LOCKS = {"postgresql": " FOR NO KEY UPDATE", "mysql": " FOR UPDATE", "sqlite": ""}
 
 
 def customer(destination: str, organization: int, mark: Mark) -> Statement:
@@ -38,9 +40,15 @@ def claim(application: ReceivedApplication, customer_id: int, now: datetime, dia
 
 
 def known(application: ReceivedApplication, customer_id: int, mark: Mark) -> Statement:
-    """Finds the row of an application that is known: IGNORE would hide also why none could be written."""
-    sql = f"SELECT id FROM unghost_application WHERE customer_id = {mark(1)} AND number = {mark(2)}"
+    """Finds the ATS's own id of an application that is known: IGNORE would hide also why none could be written."""
+    sql = f"SELECT ats_id FROM unghost_application WHERE customer_id = {mark(1)} AND number = {mark(2)}"
     return Statement(sql, (customer_id, application.number), counts=0)
+
+
+def locked(application: ReceivedApplication, customer_id: int, dialect: str, mark: Mark) -> Statement:
+    """`known`, with the row locked: of two deliveries of an application without the ATS's own id one waits."""
+    found = known(application, customer_id, mark)
+    return Statement(found.sql + _LOCKS[dialect], found.values, counts=0)
 
 
 def name(application: ReceivedApplication, customer_id: int, ats_id: str, mark: Mark) -> Statement:

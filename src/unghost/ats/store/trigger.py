@@ -22,11 +22,15 @@ class TriggerError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Where the ATS keeps the stage: `table` (schema.table, too), its `id` and its `stage`."""
+    """Where the ATS keeps the stage: `table` (schema.table, too), its `id` and its `stage`.
+
+    `organization`: its column with the customer's number, where customers have ids that are alike.
+    """
 
     table: str
     id: str
     stage: str
+    organization: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,9 @@ def statements(dialect: str, column: Column, stages: Stages) -> list[str]:
     if not reported:
         raise TriggerError("[stages] reports nothing: give at least one stage an activity")
     parts = column.table.split(".")
-    for what, given in (*(("table", part) for part in parts), ("id", column.id), ("stage", column.stage)):
+    named = [*(("table", part) for part in parts), ("id", column.id), ("stage", column.stage)]
+    named += [("organization", column.organization)] if column.organization is not None else []
+    for what, given in named:
         if not 1 <= len(given) <= _LONGEST_NAME or "\0" in given:
             raise TriggerError(f"the {what} is {given[:70]!r}: give a name of 1 to {_LONGEST_NAME} characters")
     for stage in stages.kinds:
@@ -112,6 +118,7 @@ def _words(writing: _Writing, column: Column, stages: Stages) -> _Words:
     reported = stages.reported()
     new, old = f"NEW.{writing.name(column.stage)}", f"OLD.{writing.name(column.stage)}"
     came = f"FROM unghost_application a WHERE a.ats_id = {writing.same(f'NEW.{writing.name(column.id)}')}"
+    came += f"\n    AND {_of_one_customer(writing, column)}"
     order = f"ORDER BY a.id{writing.lock}"
 
     def listed(names: list[str]) -> str:
@@ -141,6 +148,21 @@ def _words(writing: _Writing, column: Column, stages: Stages) -> _Words:
         entered=f"{entered} {order}",
         left=left if rejections else None,
         triggers=(names[0], names[1], names[2]),
+    )
+
+
+def _of_one_customer(writing: _Writing, column: Column) -> str:
+    """The condition that it is the customer's application; or that no other customer has the same id."""
+    if column.organization is not None:
+        organization = writing.same(f"NEW.{writing.name(column.organization)}")
+        return (
+            "a.customer_id IN (SELECT c.id FROM unghost_customer c"
+            f" WHERE {writing.same('c.organization')} = {organization})"
+        )
+    return (
+        "NOT EXISTS (SELECT 1 FROM unghost_application other JOIN unghost_customer o ON o.id = other.customer_id"
+        " WHERE other.ats_id = a.ats_id\n"
+        "        AND o.organization <> (SELECT c.organization FROM unghost_customer c WHERE c.id = a.customer_id))"
     )
 
 
