@@ -9,9 +9,11 @@ from psycopg import AsyncConnection
 
 from unghost.jobboard.client_secrets import ClientSecrets
 from unghost.jobboard.store import access
+from unghost.jobboard.tombstones import Tombstones
 
 ORGANIZATION, OTHER_ORGANIZATION = 12345, 67890
-SECRETS = ClientSecrets("a secret key for tests, long enough")
+KEY = "a secret key for tests, long enough"
+SECRETS, TOMBSTONES = ClientSecrets(KEY), Tombstones(KEY)
 
 
 @dataclass

@@ -36,6 +36,7 @@ def commands() -> App:
         "partner": "ATS vendors and their child applications.",
         "customer": "Hiring organisations, their consent, holds and admins.",
         "job": "Jobs of customers.",
+        "applicant": "Applicants: erase one.",
         "ats": "The ATS's end: report what recruiters do.",
         "report": "Send one report to any job board, or to LinkedIn.",
         "explain": "Say why an applicant was or wasn't told.",

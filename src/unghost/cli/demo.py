@@ -111,12 +111,9 @@ def _line(demo: Demo) -> dict[str, object]:
 
 def _page(demo: Demo, settings: Settings) -> None:
     """The page that a person reads in the terminal."""
-    from rich.padding import Padding
     from rich.rule import Rule
-    from rich.table import Table
     from rich.text import Text
 
-    from unghost.jobboard.rules.policy import REJECTED
     from unghost.sandbox.seed import EXAMPLE_ADMIN
 
     console = out()
@@ -125,8 +122,8 @@ def _page(demo: Demo, settings: Settings) -> None:
     console.print()
     for place, address in (
         ("Inbox", demo.inbox_url or "mails go to your own server"),
-        ("Applicant's pages", demo.applicant_login_url),
-        ("…and in German", demo.other_applicant_login_url),
+        ("Applicant's pages", demo.applicant_login_url or "she was erased"),
+        ("…and in German", demo.other_applicant_login_url or "he was erased"),
         ("Customer's consent", demo.admin_login_url),
         *([("The ATS", f"{demo.ats_url}  (be the recruiter: open, read, reject)")] if demo.ats_url else []),
         ("Its settings", f"{demo.host_url}  (embeds the consent widget; sign in as {EXAMPLE_ADMIN})"),
@@ -135,6 +132,23 @@ def _page(demo: Demo, settings: Settings) -> None:
         # Addresses are never broken by a line end: they are clicked and copied.
         console.print(Text(f"  {place:<21}", "bold"), address, sep="", soft_wrap=True)
     console.print()
+    if demo.applications:
+        _story(demo, settings)
+    else:
+        console.print("  Mira Okafor was erased, and her story with her: an empty --data-dir has it again.")
+    console.print()
+    console.print(Rule(Text("Ctrl-C stops it", style="dim"), style="dim"))
+
+
+def _story(demo: Demo, settings: Settings) -> None:
+    """What to try, and what then happens."""
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    from unghost.jobboard.rules.policy import REJECTED
+
+    console = out()
     console.print(
         Text("  ").append("Play the recruiter.", "bold"),
         "Open the inbox and the applicant's pages side by side, then "
@@ -164,8 +178,6 @@ def _page(demo: Demo, settings: Settings) -> None:
     number = demo.applications[0].rpartition(":")[2]
     where = "--database-url …" if settings.database_url else f"--data-dir {demo.data_dir}"
     console.print(f"  unghost explain {number} {where}", style="cyan", soft_wrap=True)
-    console.print()
-    console.print(Rule(Text("Ctrl-C stops it", style="dim"), style="dim"))
 
 
 def example(demo: Demo, insecure: str = "") -> list[str]:

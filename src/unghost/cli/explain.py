@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from unghost.cli import reading
-from unghost.cli.frame import HERE, Where, Wrong, board, out, run
+from unghost.cli.frame import HERE, Where, Wrong, board, out, run, tombstones
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,13 +32,22 @@ def explain(
     async def work() -> int:
         from unghost.clock import SystemClock
         from unghost.jobboard.reasons import as_data
-        from unghost.jobboard.store import explaining
+        from unghost.jobboard.store import erasing, explaining
 
+        known, erased_at = tombstones(where), None
         async with board(where) as connection:
             found = await explaining.application(connection, number)
             actions = await explaining.actions(connection, number)
+            if found is None and known is not None:
+                erased_at = await erasing.erased_at(connection, known.of_application(number))
+        if erased_at is not None:
+            raise Wrong(
+                f"application {number} was erased with its applicant at {_moment(erased_at)}: nothing about it is "
+                "kept, and reports about it are answered 404"
+            )
         if found is None:
-            raise Wrong(f"no application {number}: it was never received here, or its applicant was erased")
+            perhaps = "" if known else ", or was erased, which only the board's secret key can tell"
+            raise Wrong(f"no application {number}: it was never received here{perhaps}")
         now = SystemClock().now()
         if json:
             print(json_module.dumps(as_data(found, actions, now), indent=2))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from unghost.jobboard.settings import Settings
+    from unghost.jobboard.tombstones import Tombstones
     from unghost.sandbox.processes import Part
 
 T = TypeVar("T")
@@ -102,6 +103,17 @@ def up_to_date(settings: Settings, *, own: bool) -> None:
         postgres.migrate(settings.database_url)
     elif waiting := postgres.pending(settings.database_url):
         raise Wrong(f"the database lacks {', '.join(waiting)}: run `unghost migrate` first")
+
+
+def tombstones(where: Where) -> Tombstones | None:
+    """The tombstones of this board; None where its secret key is not: one that is made now would fit none of them."""
+    from unghost.jobboard.links import KEY_FILE, secret_key
+    from unghost.jobboard.tombstones import Tombstones
+
+    settings = where.settings()
+    if settings.secret_key is None and not (settings.data_dir / KEY_FILE).exists():
+        return None
+    return Tombstones(secret_key(settings.secret_key, settings.data_dir))
 
 
 async def until_stopped(parts: list[Part], announcement: str) -> None:

@@ -180,6 +180,8 @@ class Acceptor:
             if isinstance(error, psycopg.OperationalError):  # its application is locked, by an erasure say
                 log.warning("accept.report_waits", error=type(error).__name__)
                 return [_UNAVAILABLE]
+            if isinstance(error, psycopg.errors.ForeignKeyViolation):  # erased since it was read (spec R20)
+                return [_unknown(entries[0][0])]
             log.exception("accept.report_failed")
             return [Refused(Refusal.INTERNAL, "the report could not be stored; it is logged, send it again later")]
 
@@ -241,13 +243,17 @@ def _code(answer: Answer) -> str:
 def _judged(report: Report, reporter: Reporter, known: Known | None) -> Answer | Known:
     """The answer that needs no storing, or what is known of the application: it is new and welcome."""
     if known is None or known.organization != reporter.organization:
-        return Refused(
-            Refusal.UNKNOWN_APPLICATION,
-            f"jobApplicationId is {report.application}; want one that this customer received from this board",
-        )
+        return _unknown(report)
     if known.action_id is not None:
         return Created(known.action_id)
     return too_early(report, known.submitted_at) or known
+
+
+def _unknown(report: Report) -> Refused:
+    return Refused(
+        Refusal.UNKNOWN_APPLICATION,
+        f"jobApplicationId is {report.application}; want one that this customer received from this board",
+    )
 
 
 def _facts(known: Known) -> Facts:

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from itsdangerous import BadData, URLSafeSerializer
 
+#: Where a key that was made lies, in the data directory.
+KEY_FILE = "secret.key"
 #: How long a mailed sign-in link works. It may be opened more than once: mail scanners open links too.
 LINK_LIFE = timedelta(minutes=15)
 #: How long the link to a résumé works that an ATS was sent.
@@ -84,10 +86,10 @@ def secret_key(given: str | None, data_dir: Path) -> str:
     """
     if given is not None:
         return given
-    path = data_dir / "secret.key"
+    path = data_dir / KEY_FILE
     if not path.exists():
         data_dir.mkdir(parents=True, exist_ok=True)
-        draft = data_dir / f".secret.key.{os.getpid()}"
+        draft = data_dir / f".{KEY_FILE}.{os.getpid()}"
         draft.touch(mode=0o600)
         draft.write_text(secrets.token_urlsafe(48), encoding="ascii")
         with suppress(FileExistsError):  # another process was first: its key stands

@@ -23,6 +23,7 @@ from unghost.jobboard.client_secrets import ClientSecrets
 from unghost.jobboard.links import For, Links, secret_key
 from unghost.jobboard.settings import Settings
 from unghost.jobboard.store import access
+from unghost.jobboard.tombstones import Tombstones
 from unghost.postgres import connect, migrate
 from unghost.sandbox.clock_file import LAST, ClockFile
 from unghost.sandbox.deployment import deployed, keep_private, kept_secret, measured
@@ -242,11 +243,13 @@ async def _story(
     secrets: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     async with await connect(settings.database_url, autocommit=True) as connection, connection.transaction():
         now = clock.now()
-        derived = ClientSecrets(secret_key(settings.secret_key, folder))
+        key = secret_key(settings.secret_key, folder)
+        derived = ClientSecrets(key)
         hook = webhook(origin, EXAMPLE_ORGANIZATION) if ats else None
         story = await seed(
             connection,
             secrets=derived,
+            tombstones=Tombstones(key),
             origins=[origin],
             policy=settings.policy,
             now=now,

@@ -15,9 +15,10 @@ from psycopg import AsyncConnection
 
 from unghost.jobboard.client_secrets import ClientSecrets
 from unghost.jobboard.rules.policy import Policy
-from unghost.jobboard.store import access, administering, board, consent
+from unghost.jobboard.store import access, administering, board, consent, erasing
 from unghost.jobboard.store.registering import register_application
 from unghost.jobboard.store.webhooks import register_webhook
+from unghost.jobboard.tombstones import Tombstones
 
 #: The seed document's own example: its body is accepted by the demo as it stands.
 EXAMPLE_ORGANIZATION, EXAMPLE_APPLICATION = 12345, 12345678
@@ -112,11 +113,14 @@ class Integration:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What is there after seeding. `applications`: the first applicant's at the first customer, the example first."""
+    """What is there after seeding. `applications`: the first applicant's at the first customer, the example first.
+
+    `applicants`: both, or none; None in the place of one who has been erased since.
+    """
 
     integrations: Sequence[Integration]
     applications: Sequence[int]
-    applicants: Sequence[int]
+    applicants: Sequence[int | None]
     admins: Sequence[int]
 
 
@@ -124,6 +128,7 @@ async def seed(
     connection: AsyncConnection[Any],
     *,
     secrets: ClientSecrets,
+    tombstones: Tombstones,
     origins: Sequence[str],
     policy: Policy,
     now: datetime,
@@ -148,20 +153,25 @@ async def seed(
                 await register_webhook(
                     connection, job_id=jobs[job.external_id], oauth_application=child.id, url=webhook, now=now
                 )
-    mira = await _applicant(connection, _MIRA, now)
-    example = await register_application(
-        connection,
-        number=EXAMPLE_APPLICATION,
-        job_id=jobs["HP-101"],
-        applicant_id=mira,
-        submitted_at=EXAMPLE_SUBMITTED_AT,
-        now=now,
-        policy=policy,
-    )
-    others = await _applications(connection, _MIRA, mira, jobs, policy, now)
-    jonas = await _applicant(connection, _JONAS, now)
-    await _applications(connection, _JONAS, jonas, jobs, policy, now)
-    return Story(integrations, [example.number, *others], [mira, jonas], admins)
+    applications: list[int] = []
+    mira = await _applicant(connection, _MIRA, tombstones, now)
+    if mira is not None:
+        example = await register_application(
+            connection,
+            number=EXAMPLE_APPLICATION,
+            job_id=jobs["HP-101"],
+            applicant_id=mira,
+            submitted_at=EXAMPLE_SUBMITTED_AT,
+            now=now,
+            policy=policy,
+            tombstones=tombstones,
+        )
+        others = await _applications(connection, _MIRA, mira, jobs, policy, tombstones, now)
+        applications = [example.number, *others]
+    jonas = await _applicant(connection, _JONAS, tombstones, now)
+    if jonas is not None:
+        await _applications(connection, _JONAS, jonas, jobs, policy, tombstones, now)
+    return Story(integrations, applications, [mira, jonas], admins)
 
 
 async def has_people(connection: AsyncConnection[Any]) -> bool:
@@ -231,7 +241,12 @@ async def _integrations(
     return integrations
 
 
-async def _applicant(connection: AsyncConnection[Any], person: _Person, now: datetime) -> int:
+async def _applicant(
+    connection: AsyncConnection[Any], person: _Person, tombstones: Tombstones, now: datetime
+) -> int | None:
+    """The id of somebody in the story; None: they were erased, and the story goes on without them (spec R20)."""
+    if await erasing.erased_at(connection, tombstones.of_applicant(person.external_id)) is not None:
+        return None
     await board.put_applicant(
         connection,
         external_id=person.external_id,
@@ -239,6 +254,7 @@ async def _applicant(connection: AsyncConnection[Any], person: _Person, now: dat
         name=person.name,
         language=person.language,
         time_zone=person.time_zone,
+        tombstones=tombstones,
         now=now,
     )
     stored = await board.applicant(connection, person.external_id)
@@ -252,6 +268,7 @@ async def _applications(
     applicant: int,
     jobs: dict[str, int],
     policy: Policy,
+    tombstones: Tombstones,
     now: datetime,
 ) -> list[int]:
     registered = [
@@ -262,6 +279,7 @@ async def _applications(
             submitted_at=now - ago,
             now=now,
             policy=policy,
+            tombstones=tombstones,
         )
         for external_id, ago in person.applied
     ]

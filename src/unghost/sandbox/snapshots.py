@@ -28,6 +28,7 @@ from unghost.sandbox.example_ats import DATABASE
 STORY, EMPTY = "story", "empty"
 _PEOPLE = frozenset(
     {"job", "applicant", "application", "resume", "action", "notice", "webhook", "delivery", "job_posting_task"}
+    | {"tombstone"}
 )
 _SCHEMA = "jobboard"
 _CLOCK = "clock.json"

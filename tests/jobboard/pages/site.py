@@ -28,6 +28,7 @@ from unghost.jobboard.links import LINK_LIFE, For, Links
 from unghost.jobboard.rules.policy import DEFAULT
 from unghost.jobboard.settings import Settings
 from unghost.jobboard.store import registering
+from unghost.jobboard.tombstones import Tombstones
 from unghost.jobboard.web.app import create_app
 
 SECRET = "the secret key of the page tests"
@@ -139,6 +140,7 @@ class Site:
                 submitted_at=submitted_at,
                 now=self.clock.now(),
                 policy=DEFAULT,
+                tombstones=Tombstones(SECRET),
             )
         self.applications[job, applicant] = registered.number
         return registered.number

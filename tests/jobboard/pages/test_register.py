@@ -27,7 +27,14 @@ async def register(
     connection: psycopg.AsyncConnection, job: int, applicant: int, **more: int
 ) -> registering.Registered:
     return await registering.register_application(
-        connection, job_id=job, applicant_id=applicant, submitted_at=NOW, now=NOW, policy=DEFAULT, **more
+        connection,
+        job_id=job,
+        applicant_id=applicant,
+        submitted_at=NOW,
+        now=NOW,
+        policy=DEFAULT,
+        tombstones=world.TOMBSTONES,
+        **more,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from tests.world import SECRETS, World, add_applicant, make_world
+from tests.world import SECRETS, TOMBSTONES, World, add_applicant, make_world
 from unghost.jobboard.rules.policy import DEFAULT
 from unghost.jobboard.settings import Settings
 from unghost.jobboard.store import webhooks
@@ -68,6 +68,7 @@ class Stand:
                 submitted_at=self.clock.at,
                 now=self.clock.at,
                 policy=DEFAULT,
+                tombstones=TOMBSTONES,
             )
             if resume is not None:
                 await store_resume(

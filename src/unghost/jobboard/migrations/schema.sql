@@ -219,6 +219,13 @@ CREATE TABLE jobboard.resume (
     CONSTRAINT resume_file_name_check CHECK ((file_name <> ''::text))
 );
 
+CREATE TABLE jobboard.tombstone (
+    digest bytea NOT NULL,
+    erased_at timestamp with time zone NOT NULL,
+    CONSTRAINT tombstone_pkey PRIMARY KEY (digest),
+    CONSTRAINT tombstone_digest_check CHECK ((octet_length(digest) = 32))
+);
+
 CREATE TABLE jobboard.webhook (
     id bigint GENERATED ALWAYS AS IDENTITY,
     oauth_application_id bigint NOT NULL,

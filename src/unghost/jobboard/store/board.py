@@ -15,6 +15,8 @@ from psycopg.errors import ForeignKeyViolation, UniqueViolation
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from unghost.jobboard.tombstones import Tombstones
+
 #: How often a write that lost a race against another one of the same address is judged anew.
 _TRIES = 3
 
@@ -25,6 +27,10 @@ class UnknownCustomer(Exception):
 
 class AddressTaken(Exception):
     """Another applicant has this e-mail address."""
+
+
+class ApplicantErased(Exception):
+    """The applicant of this name was erased (spec R20)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +217,12 @@ async def put_applicant(
     name: str,
     language: str | None,
     time_zone: str | None,
+    tombstones: Tombstones,
     now: datetime,
 ) -> bool:
-    """Create or change an applicant; None keeps what is stored. True if it is new. Raises `AddressTaken`.
+    """Create or change an applicant; None keeps what is stored. True if it is new.
+
+    Raises `AddressTaken`, or `ApplicantErased`: whoever was erased is not brought back by their name (spec R20).
 
     Somebody who applied on the board's own page before has no `external_id` yet: their address finds them, and
     they get it. A changed address is a new mailbox, so a suppression of the former one ends (spec R19).
@@ -224,6 +233,7 @@ async def put_applicant(
         "name": name,
         "language": language,
         "time_zone": time_zone,
+        "tombstone": tombstones.of_applicant(external_id),
         "now": now,
     }
     for left in reversed(range(_TRIES)):
@@ -237,6 +247,7 @@ async def put_applicant(
 
 
 async def _put_applicant(connection: AsyncConnection, given: dict[str, Any]) -> bool:
+    # The tombstone is looked for by each statement: an erasure may commit before either.
     cursor = await connection.execute(
         """
         UPDATE jobboard.applicant SET
@@ -249,19 +260,23 @@ async def _put_applicant(connection: AsyncConnection, given: dict[str, Any]) -> 
             WHERE external_id = %(external_id)s OR (lower(email) = lower(%(email)s) AND external_id IS NULL)
             ORDER BY external_id NULLS LAST LIMIT 1
         ) AND (external_id IS NULL OR external_id = %(external_id)s)
+            AND NOT EXISTS (SELECT FROM jobboard.tombstone WHERE digest = %(tombstone)s)
         """,
         given,
     )
     if cursor.rowcount:
         return False
-    await connection.execute(
+    cursor = await connection.execute(
         """
         INSERT INTO jobboard.applicant (external_id, email, name, language, time_zone, created_at)
-        VALUES (%(external_id)s, %(email)s, %(name)s, coalesce(%(language)s::text, 'en'),
-            coalesce(%(time_zone)s::text, 'UTC'), %(now)s)
+        SELECT %(external_id)s, %(email)s, %(name)s, coalesce(%(language)s::text, 'en'),
+            coalesce(%(time_zone)s::text, 'UTC'), %(now)s
+        WHERE NOT EXISTS (SELECT FROM jobboard.tombstone WHERE digest = %(tombstone)s)
         """,
         given,
     )
+    if not cursor.rowcount:
+        raise ApplicantErased
     return True
 
 

@@ -82,7 +82,7 @@ SELECT pg_notify(%(channel)s, '') FROM put
 # Only what a verified webhook of a partner who is not shut out may get. Webhook by webhook, each with a share, so that
 # many applications that wait for one ATS keep nobody else's waiting; `busy` ones have as much under way as they may.
 _CLAIM = """
-UPDATE jobboard.delivery SET attempts = attempts + 1, attempt_at = %(until)s
+UPDATE jobboard.delivery SET attempts = attempts + 1, attempt_at = %(until)s, detail = NULL
 WHERE ctid = ANY (ARRAY (
     SELECT due.ctid
     FROM jobboard.webhook w

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from psycopg import AsyncConnection
 
 from unghost.jobboard.rules.plan import Facts, plan
 from unghost.jobboard.rules.policy import SUBMITTED, Policy
-from unghost.jobboard.store import accepting, delivering
+from unghost.jobboard.store import accepting, delivering, erasing
+from unghost.jobboard.tombstones import Tombstones
 
 
 class CannotRegister(Exception):
@@ -32,6 +34,10 @@ class NumberTaken(CannotRegister):
     """The application number belongs to another application."""
 
 
+class NumberErased(CannotRegister):
+    """The application number belonged to an application that was erased (spec R20)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Registered:
     """An application's number, and whether it is new (`created`) or was there already."""
@@ -48,6 +54,7 @@ async def register_application(
     submitted_at: datetime,
     now: datetime,
     policy: Policy,
+    tombstones: Tombstones,
     number: int | None = None,
 ) -> Registered:
     """Store an application with its SUBMITTED action and notices, in the caller's transaction (spec R28).
@@ -55,11 +62,10 @@ async def register_application(
     If its job has a webhook and is on-site, its delivery is written with it.
 
     A second one of the same job and applicant gives the first one back, also when both come at once.
-    Raises `UnknownJob`, `UnknownApplicant` or `NumberTaken`, and leaves the transaction usable.
+    Raises `UnknownJob`, `UnknownApplicant`, `NumberTaken` or `NumberErased`, and leaves the transaction usable.
     """
     given = {"number": number, "job": job_id, "applicant": applicant_id, "submitted_at": submitted_at}
-    cursor = await connection.execute(_INSERT_NUMBERED if number is not None else _INSERT, given)
-    if (row := await cursor.fetchone()) is None:
+    if (row := await _insert(connection, given, tombstones)) is None:
         try:
             return Registered(await _standing(connection, job_id, applicant_id, number), created=False)
         except NumberTaken:
@@ -74,6 +80,7 @@ async def register_application(
             submitted_at=submitted_at,
             now=now,
             policy=policy,
+            tombstones=tombstones,
         )
     new, consent, holds, has_webhook = row
     facts = Facts(consent=consent, holds=holds)
@@ -83,6 +90,21 @@ async def register_application(
     if has_webhook:
         await delivering.put(connection, new, now)
     return Registered(new, created=True)
+
+
+async def _insert(connection: AsyncConnection, given: dict[str, Any], tombstones: Tombstones) -> tuple[Any, ...] | None:
+    """The row of a new application; None: none was inserted. Raises `NumberErased`.
+
+    Whether its number was erased is asked afterwards: by then whoever was erasing it has committed.
+    """
+    numbered = given["number"] is not None
+    while True:
+        row = await (await connection.execute(_INSERT_NUMBERED if numbered else _INSERT, given)).fetchone()
+        if row is None or await erasing.erased_at(connection, tombstones.of_application(row[0])) is None:
+            return row
+        await connection.execute(_TAKE_BACK, row[:1])
+        if numbered:
+            raise NumberErased(f"number {row[0]} was erased with its applicant and is not given again: give another")
 
 
 async def _standing(connection: AsyncConnection, job_id: int, applicant_id: int, number: int | None) -> int:
@@ -128,11 +150,13 @@ async def applicant_of_address(
     return int(found[0])
 
 
+# The applicant's row is locked as the foreign key will have it, so that an erasure is waited for and then seen.
 _INTO = """
 INSERT INTO jobboard.application ({columns}job_id, organization, applicant_id, submitted_at)
 SELECT {values}j.id, j.organization, p.id, %(submitted_at)s
 FROM jobboard.job j CROSS JOIN jobboard.applicant p
 WHERE j.id = %(job)s AND p.id = %(applicant)s
+FOR KEY SHARE OF p
 ON CONFLICT DO NOTHING
 RETURNING number,
     (SELECT c.applicant_notifications FROM jobboard.customer c WHERE c.organization = application.organization),
@@ -141,6 +165,7 @@ RETURNING number,
 """
 _INSERT = _INTO.format(columns="", values="")
 _INSERT_NUMBERED = _INTO.format(columns="number, ", values="%(number)s::bigint, ")
+_TAKE_BACK = "DELETE FROM jobboard.application WHERE number = %s"
 
 _PAST_CHOSEN = """
 WITH RECURSIVE chosen (number) AS (
@@ -170,4 +195,5 @@ ON CONFLICT DO NOTHING
 RETURNING id
 """
 
-_APPLICANT_OF_ADDRESS = "SELECT id FROM jobboard.applicant WHERE lower(email) = lower(%s)"
+# Locked, so that whoever is given the id finds the row for as long as their transaction lasts.
+_APPLICANT_OF_ADDRESS = "SELECT id FROM jobboard.applicant WHERE lower(email) = lower(%s) FOR KEY SHARE"

@@ -24,15 +24,18 @@ from unghost.jobboard import logs, wording
 from unghost.jobboard import settings as settings_module
 from unghost.jobboard.accept import Acceptor
 from unghost.jobboard.client_secrets import ClientSecrets
+from unghost.jobboard.erase import Eraser
 from unghost.jobboard.links import Links, secret_key
 from unghost.jobboard.settings import Settings, SettingsError
 from unghost.jobboard.store.accepting import ACCESS
+from unghost.jobboard.tombstones import Tombstones
 from unghost.jobboard.web import (
     admin_sign_in,
     applicant_pages,
     apply,
     board_api,
     consent_widget,
+    erase,
     health,
     integrations,
     job_postings,
@@ -71,6 +74,7 @@ _MODULES = (
     applicant_pages,
     apply,
     sign_in,
+    erase,
     live,
     status_element,
     preferences,
@@ -162,6 +166,7 @@ async def _composed(settings: Settings, clock: Clock, url: str) -> AsyncIterator
     hub = live.LiveHub(url)
     heard = asyncio.create_task(listen(url, {ACCESS: lambda _: access.forget()}, access.forget))
     key = secret_key(settings.secret_key, settings.data_dir)
+    tombstones = Tombstones(key)
     acceptor.start()
     await hub.start()
     try:
@@ -172,6 +177,8 @@ async def _composed(settings: Settings, clock: Clock, url: str) -> AsyncIterator
             pool=pool,
             links=Links(key),
             client_secrets=ClientSecrets(key),
+            tombstones=tombstones,
+            eraser=Eraser(tombstones=tombstones, clock=clock, lease=settings.lease),
             wording=wording.load(),
             access=access,
             allowance=None if settings.limits is None else Allowance(pool, settings.limits),

@@ -166,7 +166,10 @@ async def _post(request: Request) -> Response:
     filled = _check(form, request.app.state.services.wording.languages, known=page.applicant is not None)
     if filled.resume is None or filled.wrong:
         return _form(request, page, filled, 422)
-    await _store(request.app.state.services, page, filled, filled.resume)
+    try:
+        await _store(request.app.state.services, page, filled, filled.resume)
+    except registering.UnknownApplicant:  # erased a moment ago, from another page: they are asked who they are
+        return RedirectResponse(f"/jobs/{page.job.id}/apply", 303)
     return done
 
 
@@ -191,6 +194,7 @@ async def _store(services: Services, page: reading.JobPage, filled: Filled, resu
             submitted_at=now,
             now=now,
             policy=services.policy,
+            tombstones=services.tombstones,
         )
         if registered.created:
             await registering.store_resume(

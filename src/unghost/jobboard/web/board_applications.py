@@ -12,11 +12,11 @@ from msgspec import UNSET
 from psycopg import AsyncConnection
 
 from unghost.jobboard.rules.timeline import Stop
-from unghost.jobboard.store import board, board_names, reading, registering
+from unghost.jobboard.store import board, board_names, erasing, reading, registering
 from unghost.jobboard.store.board_names import Names
 from unghost.jobboard.web.board_answers import ApplicationShown, ApplicationsShown, JobNameShown, StatusShown
 from unghost.jobboard.web.board_call import Answer, Call
-from unghost.jobboard.web.board_records import unknown_applicant, unknown_job
+from unghost.jobboard.web.board_records import erased_applicant, unknown_applicant, unknown_job
 from unghost.jobboard.web.board_refusals import BoardRefusal, BoardRefused
 from unghost.jobboard.web.board_shapes import read_urn
 from unghost.wire import urn
@@ -37,6 +37,9 @@ async def register(call: Call) -> Answer:
             raise unknown_job("job")
         applicant = await board.applicant(connection, given.applicant)
         if applicant is None:
+            tombstone = call.services.tombstones.of_applicant(given.applicant)
+            if await erasing.erased_at(connection, tombstone) is not None:
+                raise erased_applicant("applicant")
             raise unknown_applicant("applicant")
         registered = await _register(call, connection, job, applicant, submitted_at, number)
         if number not in (None, registered.number):
@@ -103,12 +106,19 @@ async def _register(
             submitted_at=submitted_at,
             now=call.now,
             policy=call.services.policy,
+            tombstones=call.services.tombstones,
             number=number,
         )
     except registering.UnknownJob:  # taken away between reading and writing, as the next one
         raise unknown_job("job") from None
-    except registering.UnknownApplicant:
-        raise unknown_applicant("applicant") from None
+    except registering.UnknownApplicant:  # nothing but an erasure takes applicants away
+        raise erased_applicant("applicant") from None
+    except registering.NumberErased:
+        raise BoardRefused(
+            BoardRefusal.ERASED,
+            "jobApplicationId belonged to an application that was erased with its applicant; want another one, or none",
+            "jobApplicationId",
+        ) from None
     except registering.NumberTaken:
         raise _number_taken("belongs to another application; want a free one, or none") from None
 

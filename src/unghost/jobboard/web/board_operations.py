@@ -103,7 +103,7 @@ OPERATIONS: tuple[Operation, ...] = (
         body=ApplicantBody,
         answer=ApplicantShown,
         answers=_PUT_ANSWERS,
-        refusals=(BoardRefusal.ADDRESS_TAKEN,),
+        refusals=(BoardRefusal.ADDRESS_TAKEN, BoardRefusal.ERASED),
     ),
     Operation(
         name="getApplicant",
@@ -113,6 +113,15 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=board_records.get_applicant,
         answer=ApplicantShown,
         answers=_READ,
+        refusals=(BoardRefusal.UNKNOWN_APPLICANT,),
+    ),
+    Operation(
+        name="eraseApplicant",
+        summary="Erase an applicant with their applications and all that belongs to them",
+        method="DELETE",
+        path="/v1/applicants/{externalId}",
+        handler=board_records.erase_applicant,
+        answers={HTTPStatus.NO_CONTENT: "They are erased, now or before."},
         refusals=(BoardRefusal.UNKNOWN_APPLICANT,),
     ),
     Operation(
@@ -127,7 +136,12 @@ OPERATIONS: tuple[Operation, ...] = (
             HTTPStatus.CREATED: "It is registered.",
             HTTPStatus.OK: "This applicant's application for this job was registered before; nothing is told again.",
         },
-        refusals=(BoardRefusal.UNKNOWN_JOB, BoardRefusal.UNKNOWN_APPLICANT, BoardRefusal.NUMBER_TAKEN),
+        refusals=(
+            BoardRefusal.UNKNOWN_JOB,
+            BoardRefusal.UNKNOWN_APPLICANT,
+            BoardRefusal.NUMBER_TAKEN,
+            BoardRefusal.ERASED,
+        ),
     ),
     Operation(
         name="getApplication",

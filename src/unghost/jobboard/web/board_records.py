@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from msgspec import UNSET, UnsetType
 
-from unghost.jobboard.store import board
+from unghost.jobboard.store import board, erasing
 from unghost.jobboard.web.board_answers import ApplicantShown, CustomerShown, JobShown
 from unghost.jobboard.web.board_call import Answer, Call
 from unghost.jobboard.web.board_refusals import BoardRefusal, BoardRefused
@@ -85,9 +85,12 @@ async def put_applicant(call: Call) -> Answer:
                 name=call.body.name,
                 language=_given(call.body.language),
                 time_zone=_given(call.body.time_zone),
+                tombstones=call.services.tombstones,
                 now=call.now,
             )
             row = await board.applicant(connection, external_id)
+    except board.ApplicantErased:
+        raise erased_applicant("externalId") from None
     except board.AddressTaken:
         raise BoardRefused(
             BoardRefusal.ADDRESS_TAKEN,
@@ -104,6 +107,20 @@ async def get_applicant(call: Call) -> Answer:
     return HTTPStatus.OK, _applicant(row)
 
 
+async def erase_applicant(call: Call) -> Answer:
+    """Erase an applicant with all that belongs to them (spec R20); again: the same answer."""
+    pool, external_id = call.services.pool, call.named["externalId"]
+    async with pool.connection() as connection:
+        row = await board.applicant(connection, external_id)
+        if row is None:
+            tombstone = call.services.tombstones.of_applicant(external_id)
+            if await erasing.erased_at(connection, tombstone) is None:
+                raise unknown_applicant("externalId")
+    if row is not None:
+        await call.services.eraser.erase(pool.connection, row.id)
+    return HTTPStatus.NO_CONTENT, None
+
+
 async def suppress(call: Call) -> Answer:
     """Take a complaint or a hard bounce; the answer does not tell whether the address is known (spec R19)."""
     async with call.services.pool.connection() as connection:
@@ -116,6 +133,15 @@ def unknown_applicant(field: str) -> BoardRefused:
     return BoardRefused(
         BoardRefusal.UNKNOWN_APPLICANT,
         f"{field} names no applicant; want one that was put at /board/v1/applicants/{{externalId}} before",
+        field,
+    )
+
+
+def erased_applicant(field: str) -> BoardRefused:
+    """The refusal of an applicant who was erased."""
+    return BoardRefused(
+        BoardRefusal.ERASED,
+        f"{field} names an applicant who was erased; want another externalId, should they have come back themselves",
         field,
     )
 

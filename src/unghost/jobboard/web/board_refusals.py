@@ -46,6 +46,7 @@ class BoardRefusal(Enum):
         409,
         "the application's number belongs to another one, or it has another number already",
     )
+    ERASED = Row(410, "the applicant, or the application's number, was erased and is not taken back")
     TOO_LARGE = Row(413, "the body is larger than 1 MiB")
     UNAVAILABLE = Row(503, "the job board cannot reach its database", again=True)
 

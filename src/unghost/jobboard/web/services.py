@@ -9,9 +9,11 @@ from psycopg_pool import AsyncConnectionPool
 from unghost.clock import Clock
 from unghost.jobboard.accept import Acceptor
 from unghost.jobboard.client_secrets import ClientSecrets
+from unghost.jobboard.erase import Eraser
 from unghost.jobboard.links import Links
 from unghost.jobboard.rules.policy import Policy
 from unghost.jobboard.settings import Settings
+from unghost.jobboard.tombstones import Tombstones
 from unghost.jobboard.web.access import Access
 from unghost.jobboard.web.allowance import Allowance
 from unghost.jobboard.web.live import LiveHub
@@ -28,6 +30,8 @@ class Services:
     pool: AsyncConnectionPool
     links: Links
     client_secrets: ClientSecrets
+    tombstones: Tombstones
+    eraser: Eraser
     wording: Wording
     access: Access
     #: None: child applications may report as much as they like.

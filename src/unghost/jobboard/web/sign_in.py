@@ -33,6 +33,12 @@ def signed_in(request: Request) -> int | None:
         return None
 
 
+def signed_out(response: Response) -> Response:
+    """The response, which also ends the browser's session."""
+    response.delete_cookie(COOKIE, httponly=True, samesite="lax")
+    return response
+
+
 def _open_session(request: Request, applicant: int) -> Response:
     services: Services = request.app.state.services
     response = RedirectResponse("/my-jobs", 303, {"cache-control": "no-store"})
@@ -130,9 +136,7 @@ class LinkMails:
 async def _sign_out(request: Request) -> Response:
     if pages.from_elsewhere(request):
         return pages.problem(request, 403, "elsewhere")
-    response = RedirectResponse("/jobs", 303, {"cache-control": "no-store"})
-    response.delete_cookie(COOKIE, httponly=True, samesite="lax")
-    return response
+    return signed_out(RedirectResponse("/jobs", 303, {"cache-control": "no-store"}))
 
 
 def routes(services: Services) -> list[BaseRoute]:

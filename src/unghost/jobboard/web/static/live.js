@@ -20,9 +20,9 @@
     busy = true;
     try {
       const answer = await fetch(location.href, { cache: "no-store" });
-      if (answer.redirected) return location.reload();  // signed out meanwhile
       if (answer.status >= 500) throw answer;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (answer.redirected || !page.getElementById("live-said")) return location.reload();  // signed out, or erased
       for (const old of document.querySelectorAll("[data-live]")) {
         exchange(old, page.querySelector(`[data-live="${old.dataset.live}"]`) ?? old);
       }
