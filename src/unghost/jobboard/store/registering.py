@@ -11,7 +11,7 @@ from datetime import datetime
 
 from psycopg import AsyncConnection
 
-from unghost.jobboard.rules.plan import Facts, plan
+from unghost.jobboard.rules.plan import Facts, Planned, plan
 from unghost.jobboard.rules.policy import SUBMITTED, Policy
 from unghost.jobboard.store import accepting, delivering
 
@@ -34,10 +34,11 @@ class NumberTaken(CannotRegister):
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """An application's number, and whether it is new (`created`) or was there already."""
+    """An application's number, whether it is new (`created`) or was there already, and its notices if it is new."""
 
     number: int
     created: bool
+    notices: tuple[Planned, ...] = ()
 
 
 async def register_application(
@@ -82,7 +83,7 @@ async def register_application(
     await accepting.store(connection, [action], now, [applicant_id])
     if has_webhook:
         await delivering.put(connection, new, now)
-    return Registered(new, created=True)
+    return Registered(new, created=True, notices=notices)
 
 
 async def _standing(connection: AsyncConnection, job_id: int, applicant_id: int, number: int | None) -> int:
