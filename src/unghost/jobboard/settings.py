@@ -85,6 +85,14 @@ def _list(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
+def _addresses(value: str) -> tuple[str, ...]:
+    addresses = tuple(address.lower() for address in _list(value))
+    for address in addresses:
+        if not re.fullmatch(r"[^\s@]+@[^\s@]+", address):
+            raise ValueError(f"has {address!r}: give e-mail addresses such as ops@jobs.example, by commas")
+    return addresses
+
+
 def _networks(value: str) -> tuple[Network, ...]:
     try:
         return tuple(ip_network(part) for part in _list(value))
@@ -144,6 +152,11 @@ class Settings:
     )
     board_token_key: str | None = _setting(
         _text, "Key of the HS256 tokens with which the board signs its members in (spec R24).", None, secret=True
+    )
+    operators: tuple[str, ...] = _setting(
+        _addresses,
+        "Addresses of those who may see the operator pages, by commas. Unset: there are none (spec R42).",
+        (),
     )
     contract: str = _setting(
         _contract, "Contract revision: seed demands integrationContext, 2024-05 derives it (spec R2).", "2024-05"
