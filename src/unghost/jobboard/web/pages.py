@@ -166,6 +166,11 @@ def render(
     return HTMLResponse(body, status, _headers(language, private, frame_ancestors), background=background)
 
 
+def text(template: str, **context: Any) -> str:
+    """Plain text from a template: what is filled in is not escaped."""
+    return _environment().get_template(template).render(**context)
+
+
 def _headers(language: str, private: bool, frame_ancestors: str) -> dict[str, str]:
     return {
         "content-language": language,
