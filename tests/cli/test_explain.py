@@ -12,10 +12,10 @@ import pytest
 
 from tests.cli.conftest import Unghost
 from tests.world import World, make_world
-from unghost.jobboard.reasons import sentence
+from unghost.jobboard.reasons import delivered, sentence
 from unghost.jobboard.rules.plan import Reason, State
 from unghost.jobboard.rules.policy import DEFAULT, Place
-from unghost.jobboard.store.explaining import Action, Notice
+from unghost.jobboard.store.explaining import Action, Delivery, Notice
 from unghost.postgres import connect
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -74,6 +74,33 @@ def test_what_is_due_says_what_it_waits_for() -> None:
     assert "is `unghost work` running?" in said(notice(), now=NOW + timedelta(seconds=5))
     tried = notice(attempts=3, attempt_at=NOW + timedelta(minutes=2))
     assert "tried 3 times, next at 2026-11-23 12:02:00 UTC" in said(tried, now=NOW + timedelta(seconds=5))
+
+
+def test_what_was_put_back_says_when_and_by_whom() -> None:
+    """Spec R42."""
+    back = NOW + timedelta(days=4)
+    text = said(notice(attempts=81, attempt_at=back, redriven_at=back), now=back + timedelta(seconds=1))
+    assert "put back by an operator at 2026-11-27 12:00:00 UTC, next attempt at 2026-11-27 12:00:00 UTC" in text
+
+
+@pytest.mark.parametrize(
+    ("of", "says"),
+    [
+        (None, "its job has no webhook"),
+        ({"state": "delivered", "delivered_at": NOW}, "delivered to the ATS at 2026-11-23 12:00:00 UTC"),
+        ({"state": "failed", "failures": 7}, "given up after 7 sends: `unghost redrive delivery`"),
+        ({"webhook": "unverified"}, "until its webhook has answered a challenge; it is unverified"),
+        ({}, "waits since 2026-11-23 12:00:00 UTC: is `unghost work` running?"),
+        ({"failures": 2}, "sent 2 times in vain, again at 2026-11-23 12:00:00 UTC"),
+    ],
+)
+def test_how_an_application_goes_to_the_ats_is_said(of: dict[str, Any] | None, says: str) -> None:
+    """Spec R28."""
+    given: dict[str, Any] = {
+        "state": "waiting", "webhook": "verified", "failures": 0, "created_at": NOW, "attempt_at": NOW,
+        "delivered_at": None, "detail": None,
+    }  # fmt: skip
+    assert says in delivered(None if of is None else Delivery(**(given | of)))
 
 
 async def prepared(url: str) -> World:

@@ -41,6 +41,8 @@ def test_without_any_setting_there_is_a_default_for_everything() -> None:
         ("UNGHOST_STATUS_ORIGINS", "https://*.example", "without a wildcard"),
         ("UNGHOST_STATUS_ORIGINS", "https://a.example, b.example", "has 'b.example'"),
         ("UNGHOST_STATUS_ORIGINS", "https://a.example/jobs", "scheme, host and port"),
+        ("UNGHOST_OPERATORS", "dana", "such as ops@jobs.example"),
+        ("UNGHOST_OPERATORS", "dana@board.example,emil at board", "such as ops@jobs.example"),
         ("UNGHOST_LOG_FORMAT", "xml", "json or text"),
         ("UNGHOST_SECRET_KEY_FILE", "no-such-file", "cannot be read"),
         ("UNGHOST_BOARD_NAME", "", "empty"),
@@ -56,6 +58,13 @@ def test_an_unusable_setting_is_refused_by_name(variable: str, value: str, says:
 def test_a_secret_can_stand_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("from a file\n")
     assert load({"UNGHOST_SECRET_KEY_FILE": str(tmp_path / "key")}).secret_key == "from a file"
+
+
+def test_operators_are_known_in_any_spelling_of_upper_and_lower_case() -> None:
+    """Spec R42."""
+    settings = load({"UNGHOST_OPERATORS": "Dana@Board.example, emil@board.example"})
+    assert settings.operators == ("dana@board.example", "emil@board.example")
+    assert load(settings.environment()) == settings
 
 
 def test_networks_of_webhooks_reach_the_processes_that_are_started() -> None:

@@ -35,3 +35,10 @@ def test_what_is_written_is_read_back(number: int) -> None:
 def test_anything_else_is_refused_with_what_is_wanted(text: str, hint: str) -> None:
     with pytest.raises(ValueError, match=hint):
         urn.read(urn.ORGANIZATION, text)
+
+
+def test_people_may_type_the_number_alone() -> None:
+    assert urn.either(urn.ORGANIZATION, "urn:li:organization:5") == urn.either(urn.ORGANIZATION, "5") == 5
+    for wrong in ("urn:li:jobApplication:5", "five", "", "\0", "05"):
+        with pytest.raises(ValueError, match="want"):
+            urn.either(urn.ORGANIZATION, wrong)

@@ -40,6 +40,8 @@ def commands() -> App:
         "ats": "The ATS's end: report what recruiters do.",
         "report": "Send one report to any job board, or to LinkedIn.",
         "explain": "Say why an applicant was or wasn't told.",
+        "audit": "Prove that no notice is stuck, early, double or lost.",
+        "redrive": "Put back what was given up.",
         "mail": "Look at mails.",
         "doctor": "Say what is wrong with the set-up and how to mend it.",
     }

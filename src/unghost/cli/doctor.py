@@ -64,6 +64,7 @@ def _findings(where: Where) -> Iterator[Finding]:
     yield _address(settings)
     yield _mail_server(settings)
     yield from _keys(settings)
+    yield _operators(settings)
 
 
 def _data_dir(settings: Settings) -> Finding:
@@ -131,6 +132,15 @@ def _address(settings: Settings) -> Finding:
         return Finding("address", True, f"{settings.base_url} is an unghost that runs")
     said = f"something else than unghost answers at {settings.base_url}: set UNGHOST_BASE_URL to where it is served"
     return Finding("address", False, said)
+
+
+def _operators(settings: Settings) -> Finding:
+    from unghost.jobboard.operators import Operator
+
+    if not settings.operators:
+        return Finding("operators", True, "none, so there are no operator pages; UNGHOST_OPERATORS names some")
+    names = ", ".join(f"{operator.email} ({operator.name} in logs)" for operator in map(Operator, settings.operators))
+    return Finding("operators", True, f"{names}: {settings.base_url}/operator")
 
 
 def _answers(url: str) -> bool | None:

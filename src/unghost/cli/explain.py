@@ -17,7 +17,7 @@ from unghost.cli.frame import HERE, Where, Wrong, board, out, run, tombstones
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from unghost.jobboard.store.explaining import Action, Application
+    from unghost.jobboard.store.explaining import Action, Application, Delivery
 
 
 def explain(
@@ -38,6 +38,7 @@ def explain(
         async with board(where) as connection:
             found = await explaining.application(connection, number)
             actions = await explaining.actions(connection, number)
+            delivery = await explaining.delivery(connection, number)
             if found is None and known is not None:
                 erased_at = await erasing.erased_at(connection, known.of_application(number))
         if erased_at is not None:
@@ -50,20 +51,20 @@ def explain(
             raise Wrong(f"no application {number}: it was never received here{perhaps}")
         now = SystemClock().now()
         if json:
-            print(json_module.dumps(as_data(found, actions, now), indent=2))
+            print(json_module.dumps(as_data(found, actions, delivery, now), indent=2))
         else:
-            _page(found, actions, now)
+            _page(found, actions, delivery, now)
         return 0
 
     return run(work())
 
 
-def _page(application: Application, actions: Sequence[Action], now: datetime) -> None:
+def _page(application: Application, actions: Sequence[Action], delivery: Delivery | None, now: datetime) -> None:
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
-    from unghost.jobboard.reasons import sentence
+    from unghost.jobboard.reasons import delivered, sentence
 
     console = out()
     head = Table.grid(padding=(0, 3))
@@ -72,6 +73,7 @@ def _page(application: Application, actions: Sequence[Action], now: datetime) ->
     head.add_row("application", f"urn:li:jobApplication:{application.number}")
     head.add_row("job", f"{application.job} at {application.customer} (urn:li:organization:{application.organization})")
     head.add_row("submitted", _moment(application.submitted_at))
+    head.add_row("to the ATS", delivered(delivery))
     head.add_row("consent now", _consent(application))
     head.add_row("mails go to", f"{application.mail_to}{_preferences(application)}")
     console.print(head)

@@ -81,6 +81,6 @@ def moment(option: str, given: str, now: datetime) -> datetime:
 
 def _number(kind: str, given: str) -> int:
     try:
-        return urn.read(kind, given) if given.startswith("urn:") else urn.number(given)
+        return urn.either(kind, given)
     except ValueError as error:
         raise Wrong(f"{given!r} is no {kind}: {error}") from None

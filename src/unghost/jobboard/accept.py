@@ -226,6 +226,7 @@ class Acceptor:
         if not new:
             return []
         ids = await accepting.store(connection, new, now, applicants)
+        metrics.stored((a.action, n) for a, id in zip(new, ids, strict=True) if id is not None for n in a.notices)
         again = []
         for i, position in pending:
             id = ids[position]

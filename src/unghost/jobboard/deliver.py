@@ -59,7 +59,7 @@ class DueNotices:
 
 @dataclass(frozen=True, kw_only=True)
 class Deliverer:
-    """Tells notices by one channel. `patience`: how long after it was due a notice is tried again."""
+    """Tells notices by one channel. `patience`: how long a notice is tried again once it is due, or put back."""
 
     channel: Channel
     policy: Policy
@@ -76,7 +76,7 @@ class Deliverer:
             return GiveUp(reason)
         outcome = await self.channel.tell(_letter(due), now)
         put_off = isinstance(outcome, TryLater) and not outcome.way_closed
-        if put_off and now - standing.due_at >= self.patience:
+        if put_off and now - due.due_since >= self.patience:
             return GiveUp(Reason.UNDELIVERABLE, outcome.detail)
         return outcome
 
@@ -119,7 +119,7 @@ def _record(settlement: Settlement[Due], row: Settled, *, stored: bool) -> None:
         log.warning("notice_settled_elsewhere", notice=due.key, outcome=type(outcome).__name__)
     elif row.state is State.TOLD:
         metrics.TOLD.labels(action, place).inc()
-        metrics.LATENESS.labels(place).observe(max(0.0, (settlement.at - due.standing.due_at).total_seconds()))
+        metrics.LATENESS.labels(place).observe(max(0.0, (settlement.at - due.due_since).total_seconds()))
         log.info("notice_told", notice=due.key, action=action, attempts=due.attempts)
     elif row.state is State.WITHHELD:
         metrics.WITHHELD.labels(action, place, str(row.reason)).inc()

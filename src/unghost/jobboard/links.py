@@ -5,6 +5,9 @@ A word carries numbers only, never a name or an address, so it may stand in a UR
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 import os
 import secrets
 from contextlib import suppress
@@ -33,6 +36,8 @@ class For(StrEnum):
     APPLICANT_SESSION = "applicant-session"
     ADMIN_LINK = "admin-link"
     ADMIN_SESSION = "admin-session"
+    OPERATOR_LINK = "operator-link"
+    OPERATOR_SESSION = "operator-session"
     PREFERENCES = "preferences"
     #: One-click words: each turns one kind of mail off (spec R19).
     VIEWED_MAILS = "viewed-mails"
@@ -58,7 +63,7 @@ class Links:
     def make(self, purpose: For, subject: int, expires: datetime | None) -> str:
         """A URL-safe word that names `subject` until `expires` (None: for ever).
 
-        The subject is an applicant's or admin's id, or an application's number.
+        The subject is an applicant's, admin's or operator's id, or an application's number.
         """
         until = 0 if expires is None else int(expires.timestamp())
         return str(_serializer(self.secret_key, purpose).dumps([subject, until]))
@@ -72,6 +77,18 @@ class Links:
         if until and now >= datetime.fromtimestamp(until, UTC):
             raise BadLink("this link has expired", expired=True)
         return int(subject)
+
+    def token(self, form: str, *shown: str) -> str:
+        """The token of a form that showed exactly this: nobody else can make one, so no other site can send the form.
+
+        What was shown begins with the word of the session, and with that nobody else's session can send it either.
+        """
+        key = hashlib.sha256(f"unghost.{form}:{self.secret_key}".encode()).digest()
+        return hmac.new(key, json.dumps(shown).encode(), hashlib.sha256).hexdigest()
+
+    def is_token(self, given: str, form: str, *shown: str) -> bool:
+        """Whether this is that token."""
+        return hmac.compare_digest(given.encode("utf-8", "replace"), self.token(form, *shown).encode())
 
 
 @cache

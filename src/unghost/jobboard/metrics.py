@@ -6,17 +6,27 @@ With several processes on one machine prometheus-client joins them through PROME
 from __future__ import annotations
 
 import os
+from collections import Counter as Counted
+from collections.abc import Iterable
 from pathlib import Path
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from unghost.jobboard.rules.plan import Planned, State
+
 REPORTS = Counter("unghost_reports", "Reports answered, by code: ACCEPTED or the refusal's name.", ["code"])
 GROUP_SIZE = Histogram(
     "unghost_commit_group_reports", "Reports stored in one commit.", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 )
-TOLD = Counter("unghost_notices_told", "Notices told by a dispatcher.", ["action", "place"])
-WITHHELD = Counter("unghost_notices_withheld", "Notices withheld when about to be told.", ["action", "place", "reason"])
+TOLD = Counter(
+    "unghost_notices_told", "Notices told: by a dispatcher, or on a page by the report's commit.", ["action", "place"]
+)
+WITHHELD = Counter(
+    "unghost_notices_withheld",
+    "Notices withheld, when their report came or when about to be told.",
+    ["action", "place", "reason"],
+)
 ATTEMPTS = Counter("unghost_attempts", "Attempts to tell, by outcome.", ["place", "outcome"])
 DELIVERIES = Counter("unghost_deliveries", "Attempts to deliver an application to a webhook, by outcome.", ["outcome"])
 CHALLENGES = Counter("unghost_challenges", "Challenges of webhooks, by outcome.", ["outcome"])
@@ -37,6 +47,17 @@ def count(code: str, reports: int = 1) -> None:
     if counter is None:
         counter = _reports[code] = REPORTS.labels(code)
     counter.inc(reports)
+
+
+def stored(notices: Iterable[tuple[str, Planned]]) -> None:
+    """Count notices, each with its action, that were told or withheld by being stored; what waits is counted later."""
+    for (action, place, state, reason), number in Counted(
+        (action, n.place, n.state, n.reason) for action, n in notices if n.state is not State.WAITING
+    ).items():
+        if state is State.TOLD:
+            TOLD.labels(action, place).inc(number)
+        else:
+            WITHHELD.labels(action, place, reason).inc(number)
 
 
 _reports: dict[str, Counter] = {}

@@ -8,7 +8,9 @@ from typing import Any
 
 from unghost.jobboard.rules.plan import Reason, State
 from unghost.jobboard.rules.policy import PAGES, Place
-from unghost.jobboard.store.explaining import Action, Application, Notice
+from unghost.jobboard.store.challenging import State as Webhook
+from unghost.jobboard.store.delivering import State as Delivering
+from unghost.jobboard.store.explaining import Action, Application, Delivery, Notice
 
 _WITHHELD: Mapping[str, str] = {
     Reason.NO_CONSENT: "the customer had not ticked “Applicant notifications” when the report was received",
@@ -23,6 +25,11 @@ _WITHHELD: Mapping[str, str] = {
 }
 
 
+def why(reason: str) -> str:
+    """Why notices with this reason are withheld."""
+    return _WITHHELD.get(reason, reason)
+
+
 def sentence(action: Action, notice: Notice, *, consent_now: bool, now: datetime) -> str:
     """Why the applicant was, was not, or is not yet told at this place."""
     held = f", after a hold of {span(action, notice)}" if notice.due_at > action.received_at else ""
@@ -30,16 +37,36 @@ def sentence(action: Action, notice: Notice, *, consent_now: bool, now: datetime
         how = "shown on the page" if Place(notice.place) in PAGES else "handed to the mail server"
         return f"{how} at {_moment(notice.told_at)}{held}"
     if notice.state == State.WITHHELD:
-        return f"withheld: {_WITHHELD.get(notice.reason or '', notice.reason)}"
+        return f"withheld: {why(notice.reason or '')}"
     if notice.due_at > now:
         consent = "" if consent_now or action.reported_by is None else "; without consent then it will be withheld"
         return f"held until {_moment(notice.due_at)}; nobody sees it before{consent}"
+    if notice.redriven_at is not None:
+        back = f"put back by an operator at {_moment(notice.redriven_at)}"
+        return f"due since {_moment(notice.due_at)}; {back}, next attempt at {_moment(notice.attempt_at)}"
     if notice.attempts == 0:
         return f"due since {_moment(notice.due_at)}; no dispatcher has taken it yet: is `unghost work` running?"
     return f"due since {_moment(notice.due_at)}; tried {notice.attempts} times, next at {_moment(notice.attempt_at)}"
 
 
-def as_data(application: Application, actions: Sequence[Action], now: datetime) -> dict[str, Any]:
+def delivered(delivery: Delivery | None) -> str:
+    """What has become of an application on its way to the ATS (spec R28)."""
+    if delivery is None:
+        return "not delivered: its job has no webhook, or was off-site when it came"
+    if delivery.state == Delivering.DELIVERED:
+        return f"delivered to the ATS at {_moment(delivery.delivered_at)}"
+    if delivery.state == Delivering.FAILED:
+        return f"given up after {delivery.failures} sends: `unghost redrive delivery` sends it again"
+    if delivery.webhook != Webhook.VERIFIED:
+        return f"waits until its webhook has answered a challenge; it is {delivery.webhook}"
+    if delivery.failures == 0:
+        return f"waits since {_moment(delivery.attempt_at)}: is `unghost work` running?"
+    return f"sent {delivery.failures} times in vain, again at {_moment(delivery.attempt_at)}"
+
+
+def as_data(
+    application: Application, actions: Sequence[Action], delivery: Delivery | None, now: datetime
+) -> dict[str, Any]:
     """All that is known of an application, as JSON: what `unghost explain` and the sandbox's control server give."""
     return {
         "application": f"urn:li:jobApplication:{application.number}",
@@ -49,6 +76,7 @@ def as_data(application: Application, actions: Sequence[Action], now: datetime) 
         "submitted_at": application.submitted_at.isoformat(),
         "consent_now": application.consent_now,
         "mail_to": application.mail_to,
+        "delivery": delivered(delivery),
         "actions": [
             {
                 "id": action.id,
@@ -68,6 +96,7 @@ def as_data(application: Application, actions: Sequence[Action], now: datetime) 
                         "told_at": notice.told_at and notice.told_at.isoformat(),
                         "attempts": notice.attempts,
                         "next_attempt_at": notice.attempt_at and notice.attempt_at.isoformat(),
+                        "redriven_at": notice.redriven_at and notice.redriven_at.isoformat(),
                         "detail": notice.detail,
                     }
                     for notice in action.notices

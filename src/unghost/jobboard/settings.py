@@ -99,6 +99,14 @@ def _own_origin(given: str) -> str:
     return written.removesuffix(usual) if found[2] == usual else written
 
 
+def _addresses(value: str) -> tuple[str, ...]:
+    addresses = tuple(address.lower() for address in _list(value))
+    for address in addresses:
+        if not re.fullmatch(r"[^\s@]+@[^\s@]+", address):
+            raise ValueError(f"has {address!r}: give e-mail addresses such as ops@jobs.example, by commas")
+    return addresses
+
+
 def _networks(value: str) -> tuple[Network, ...]:
     try:
         return tuple(ip_network(part) for part in _list(value))
@@ -161,6 +169,11 @@ class Settings:
     )
     status_origins: tuple[str, ...] = _setting(
         _origins, "Origins whose pages may show an applicant's own status, e.g. https://jobs.example (spec R23).", ()
+    )
+    operators: tuple[str, ...] = _setting(
+        _addresses,
+        "Addresses of those who may see the operator pages, by commas. Unset: there are none (spec R42).",
+        (),
     )
     contract: str = _setting(
         _contract, "Contract revision: seed demands integrationContext, 2024-05 derives it (spec R2).", "2024-05"

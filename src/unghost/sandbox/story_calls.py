@@ -136,9 +136,10 @@ class StoryCalls:
         async with self.pool.connection() as connection:
             found = await explaining.application(connection, number)
             actions = await explaining.actions(connection, number)
+            delivery = await explaining.delivery(connection, number)
         if found is None:
             raise Wrong(f"no application {number}: it was never received here, or came before the last reset", 404)
-        return JSONResponse(as_data(found, actions, self.clock.now()))
+        return JSONResponse(as_data(found, actions, delivery, self.clock.now()))
 
 
 def _number(kind: str, given: str) -> int:

@@ -30,6 +30,11 @@ def read(kind: str, text: str) -> int:
     return number(rest, f"{prefix}N")
 
 
+def either(kind: str, text: str) -> int:
+    """The number of a URN of this kind, or one that stands alone: what people type. Raises `ValueError`."""
+    return read(kind, text) if text.startswith("urn:") else number(text)
+
+
 def number(text: str, wanted: str = "N") -> int:
     """A URN's number alone: ASCII digits, no leading zero, within 64 bits. Raises `ValueError`."""
     if not (text.isascii() and text.isdigit()):

@@ -233,3 +233,19 @@ def test_a_closed_job_takes_no_application(site: Site) -> None:
     with site.browser() as browser:
         assert send(site, browser).headers["location"] == f"/jobs/{site.jobs[2]}"
     assert stored(site) == []
+
+
+def test_that_it_came_in_is_measured_as_told_on_both_pages(site: Site) -> None:
+    """Spec R41."""
+
+    def told() -> float:
+        with site.browser() as browser:
+            lines = browser.get("/metrics").text.splitlines()
+        counted = 'unghost_notices_told_total{action="APPLICATION_SUBMITTED"'
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(counted))
+
+    before = told()
+    with site.browser() as browser:
+        send(site, browser)
+        send(site, browser)
+    assert told() == before + 2

@@ -260,3 +260,26 @@ async def test_health_and_metrics_tell_what_happened(partner: Partner) -> None:
     for line in ('unghost_reports_total{code="ACCEPTED"}', 'unghost_reports_total{code="UNKNOWN_ACTION"}'):
         assert line in measured
     assert "unghost_notices_due 1.0" in measured
+
+
+def _measured(partner: Partner, name: str, *labels: str) -> float:
+    """A counter, summed over what its labels leave open."""
+    lines = partner.board.ask("GET", "/metrics").body.decode().splitlines()
+    return sum(
+        float(line.rpartition(" ")[2])
+        for line in lines
+        if line.startswith(f"unghost_{name}_total{{") and all(label in line for label in labels)
+    )
+
+
+async def test_what_a_report_tells_or_withholds_by_being_stored_is_measured(partner: Partner) -> None:
+    """Spec R41: a page's notice is told by the commit, and most reasons are known then."""
+    viewed = ('action="APPLICATION_VIEWED"', 'place="MY_JOBS"')
+    told = _measured(partner, "notices_told", *viewed)
+    withheld = _measured(partner, "notices_withheld", *viewed, 'reason="already_told"')
+    mails = _measured(partner, "notices_told", 'place="EMAIL"')
+    for earlier in (0, 1, 1):
+        assert partner.post(partner.body(performedAt=milliseconds(NOW) - earlier)).status == 201
+    assert _measured(partner, "notices_told", *viewed) == told + 1
+    assert _measured(partner, "notices_withheld", *viewed, 'reason="already_told"') == withheld + 1
+    assert _measured(partner, "notices_told", 'place="EMAIL"') == mails, "a mail is told by a dispatcher"

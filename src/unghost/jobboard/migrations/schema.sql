@@ -123,6 +123,7 @@ CREATE TABLE jobboard.delivery (
     CONSTRAINT delivery_failures_check CHECK ((failures >= 0)),
     CONSTRAINT delivery_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'delivered'::text, 'failed'::text])))
 );
+CREATE INDEX delivery_failed ON jobboard.delivery USING btree (application_number) WHERE (state = 'failed'::text);
 CREATE INDEX delivery_waiting ON jobboard.delivery USING btree (webhook_id, attempt_at) WHERE (state = 'waiting'::text);
 
 CREATE TABLE jobboard.job (
@@ -169,6 +170,7 @@ CREATE TABLE jobboard.notice (
     attempts smallint DEFAULT 0 NOT NULL,
     attempt_at timestamp with time zone,
     detail text,
+    redriven_at timestamp with time zone,
     CONSTRAINT notice_pkey PRIMARY KEY (action_id, place),
     CONSTRAINT notice_attempts_check CHECK ((attempts >= 0)),
     CONSTRAINT notice_check CHECK (((state = 'withheld'::text) = (reason IS NOT NULL))),
@@ -179,7 +181,9 @@ CREATE TABLE jobboard.notice (
     CONSTRAINT notice_place_check CHECK ((place = ANY (ARRAY['EMAIL'::text, 'JOB_POSTING'::text, 'MY_JOBS'::text]))),
     CONSTRAINT notice_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'told'::text, 'withheld'::text])))
 );
+CREATE INDEX notice_told_late ON jobboard.notice USING btree (told_at) WHERE (told_at > due_at);
 CREATE UNIQUE INDEX notice_told_once ON jobboard.notice USING btree (application_number, action, place) WHERE (state <> 'withheld'::text);
+CREATE INDEX notice_undeliverable ON jobboard.notice USING btree (action_id) WHERE (reason = 'undeliverable'::text);
 CREATE INDEX notice_waiting ON jobboard.notice USING btree (place, attempt_at) WHERE (state = 'waiting'::text);
 
 CREATE TABLE jobboard.oauth_application (

@@ -16,7 +16,11 @@ from unghost.jobboard.rules.policy import PAGES, VIEWED, Place, Policy, Rule
 
 
 class State(StrEnum):
-    """What has become of a notice. Nothing leaves TOLD; WITHHELD only what was being told as it was taken back."""
+    """What has become of a notice.
+
+    Nothing leaves TOLD. WITHHELD leaves only what was being told as it was taken back, and a mail that was given up and
+    is put back by an operator (spec R42).
+    """
 
     WAITING = "waiting"
     TOLD = "told"

@@ -63,6 +63,21 @@ class Change:
     integration: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the ledger with whose it is, as the operator reads all of them."""
+
+    id: int
+    organization: int
+    customer: str
+    ticked: bool
+    changed_by: str
+    changed_from: str
+    wording_version: str
+    changed_at: datetime
+    integration: str | None
+
+
 async def set_consent(
     connection: AsyncConnection[Any],
     *,
@@ -210,3 +225,32 @@ async def ledger(connection: AsyncConnection[Any], organization: int, *, limit: 
             (organization, limit),
         )
         return await cursor.fetchall()
+
+
+async def entries(
+    connection: AsyncConnection[Any], *, organization: int | None, before: int | None, limit: int
+) -> list[Entry]:
+    """The ledger of one customer or of all, the newest first, from behind the row `before` on (spec R42)."""
+    async with connection.cursor(row_factory=class_row(Entry)) as cursor:
+        await cursor.execute(
+            "SELECT l.id, l.organization, c.name AS customer, l.ticked, l.changed_by, l.changed_from,"
+            " l.wording_version, l.changed_at, a.name AS integration"
+            " FROM jobboard.consent_ledger l"
+            " JOIN jobboard.customer c ON c.organization = l.organization"
+            " LEFT JOIN jobboard.oauth_application a ON a.id = l.oauth_application_id"
+            " WHERE (%(organization)s::bigint IS NULL OR l.organization = %(organization)s)"
+            " AND (%(before)s::bigint IS NULL OR l.id < %(before)s)"
+            " ORDER BY l.id DESC LIMIT %(limit)s",
+            {"organization": organization, "before": before, "limit": limit},
+        )
+        return await cursor.fetchall()
+
+
+async def customer_named(connection: AsyncConnection[Any], organization: int) -> Customer | None:
+    """The customer of this organization with its box as it is now."""
+    async with connection.cursor(row_factory=class_row(Customer)) as cursor:
+        await cursor.execute(
+            "SELECT organization, name, applicant_notifications, holds FROM jobboard.customer WHERE organization = %s",
+            (organization,),
+        )
+        return await cursor.fetchone()

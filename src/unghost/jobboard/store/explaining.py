@@ -27,6 +27,20 @@ class Notice:
     attempts: int
     attempt_at: datetime | None
     detail: str | None
+    redriven_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How an application goes to the ATS (spec R28); `webhook`: the state of what it goes to."""
+
+    state: str
+    webhook: str
+    failures: int
+    created_at: datetime
+    attempt_at: datetime | None
+    delivered_at: datetime | None
+    detail: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +109,14 @@ ORDER BY x.performed_at, x.id
 """
 
 _NOTICES = """
-SELECT action_id, place, state, reason, due_at, told_at, attempts, attempt_at, detail
+SELECT action_id, place, state, reason, due_at, told_at, attempts, attempt_at, detail, redriven_at
 FROM jobboard.notice WHERE action_id = ANY (%s) ORDER BY place
+"""
+
+_DELIVERY = """
+SELECT d.state, w.state AS webhook, d.failures, d.created_at, d.attempt_at, d.delivered_at, d.detail
+FROM jobboard.delivery d JOIN jobboard.webhook w ON w.id = d.webhook_id
+WHERE d.application_number = %s
 """
 
 
@@ -121,3 +141,10 @@ async def notices(connection: AsyncConnection[Any], action_ids: Sequence[int]) -
     async with connection.cursor(row_factory=class_row(Notice)) as cursor:
         await cursor.execute(_NOTICES, (list(action_ids),))
         return await cursor.fetchall()
+
+
+async def delivery(connection: AsyncConnection[Any], number: int) -> Delivery | None:
+    """How an application goes to the ATS; None: to no webhook, or there is no such application."""
+    async with connection.cursor(row_factory=class_row(Delivery)) as cursor:
+        await cursor.execute(_DELIVERY, (number,))
+        return await cursor.fetchone()

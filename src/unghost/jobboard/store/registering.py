@@ -12,7 +12,7 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from unghost.jobboard.rules.plan import Facts, plan
+from unghost.jobboard.rules.plan import Facts, Planned, plan
 from unghost.jobboard.rules.policy import SUBMITTED, Policy
 from unghost.jobboard.store import accepting, delivering, erasing
 from unghost.jobboard.tombstones import Tombstones
@@ -40,10 +40,11 @@ class NumberErased(CannotRegister):
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """An application's number, and whether it is new (`created`) or was there already."""
+    """An application's number, whether it is new (`created`) or was there already, and its notices if it is new."""
 
     number: int
     created: bool
+    notices: tuple[Planned, ...] = ()
 
 
 async def register_application(
@@ -89,7 +90,7 @@ async def register_application(
     await accepting.store(connection, [action], now, [applicant_id])
     if has_webhook:
         await delivering.put(connection, new, now)
-    return Registered(new, created=True)
+    return Registered(new, created=True, notices=notices)
 
 
 async def _insert(connection: AsyncConnection, given: dict[str, Any], tombstones: Tombstones) -> tuple[Any, ...] | None:

@@ -33,6 +33,12 @@ class Due:
     company: str
     job: str
     submitted_at: datetime
+    redriven_at: datetime | None = None
+
+    @property
+    def due_since(self) -> datetime:
+        """From when its lateness and its patience count: an operator may have put it back (spec R42)."""
+        return self.redriven_at or self.standing.due_at
 
     @property
     def key(self) -> str:
@@ -83,7 +89,7 @@ SELECT n.action_id, n.attempts, n.action, n.place, a.performed_at, n.due_at, c.a
         WHERE d.application_number = n.application_number AND d.action = ANY (%(deciders)s::text[])
           AND d.state <> 'withheld' AND d.state = 'told'),
        p.viewed_mails, p.status_mails, p.mail_suppressed IS NOT NULL,
-       p.id, p.name, p.email, p.language, p.time_zone, c.name, j.title, s.submitted_at
+       p.id, p.name, p.email, p.language, p.time_zone, c.name, j.title, s.submitted_at, n.redriven_at
 FROM unnest(%(action_id)s::bigint[], %(place)s::text[], %(attempts)s::int[]) AS k (action_id, place, attempts)
 JOIN jobboard.notice n ON n.action_id = k.action_id AND n.place = k.place AND n.attempts = k.attempts
 JOIN jobboard.action a ON a.id = n.action_id

@@ -12,13 +12,14 @@ from psycopg import AsyncConnection
 from unghost.jobboard.rules.policy import PAGES
 
 # A page's notice that is due is shown already, whether or not a dispatcher has come by: it is told, and stays.
+# A mail that was given up is withdrawn too: nobody may put it back afterwards (spec R42).
 _WITHDRAW = """
 WITH found AS MATERIALIZED (
     SELECT a.id FROM jobboard.action a WHERE a.id = %(id)s AND a.reported_by = %(reported_by)s
 ), withheld AS (
     UPDATE jobboard.notice n SET state = 'withheld', reason = 'withdrawn', attempt_at = NULL
     FROM found f
-    WHERE n.action_id = f.id AND n.state = 'waiting'
+    WHERE n.action_id = f.id AND (n.state = 'waiting' OR n.reason = 'undeliverable')
       AND NOT (n.place = ANY (%(pages)s::text[]) AND n.due_at <= %(now)s)
 )
 SELECT count(*) FROM found

@@ -5,9 +5,6 @@ Knows who an admin is, never what an admin may save. Why so: docs/decisions/admi
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -60,9 +57,7 @@ class Visit:
     def token(self, services: Services, *shown: str) -> str:
         """The token of a form that showed exactly this on this visit; only its own session can send it back."""
         word = self.session.word if self.session else ""
-        told = (word, str(self.framed), self.client_id, self.origin, *shown)
-        key = hashlib.sha256(b"unghost.consent-form:" + services.links.secret_key.encode()).digest()
-        return hmac.new(key, json.dumps(told).encode(), hashlib.sha256).hexdigest()
+        return services.links.token("consent-form", word, str(self.framed), self.client_id, self.origin, *shown)
 
 
 def board_origin(services: Services) -> str:

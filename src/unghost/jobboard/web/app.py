@@ -42,6 +42,9 @@ from unghost.jobboard.web import (
     live,
     oauth,
     openapi,
+    operator_pages,
+    operator_redrive,
+    operator_sign_in,
     pages,
     preferences,
     provisioning,
@@ -80,6 +83,9 @@ _MODULES = (
     preferences,
     admin_sign_in,
     consent_widget,
+    operator_sign_in,
+    operator_pages,
+    operator_redrive,
     pages,
 )
 #: Groups of reports that commit at the same time: while one waits for the disk the next is planned. Measured, a second

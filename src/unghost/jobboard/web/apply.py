@@ -16,6 +16,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from unghost.jobboard import metrics
+from unghost.jobboard.rules.policy import SUBMITTED
 from unghost.jobboard.store import reading, registering
 from unghost.jobboard.web import forms, pages
 from unghost.jobboard.web.applicant_pages import number_in_path
@@ -205,6 +207,7 @@ async def _store(services: Services, page: reading.JobPage, filled: Filled, resu
                 content=resume.content,
                 now=now,
             )
+    metrics.stored((SUBMITTED, notice) for notice in registered.notices)
 
 
 async def _applied(request: Request) -> Response:

@@ -11,6 +11,8 @@ from http import HTTPStatus
 from msgspec import UNSET
 from psycopg import AsyncConnection
 
+from unghost.jobboard import metrics
+from unghost.jobboard.rules.policy import SUBMITTED
 from unghost.jobboard.rules.timeline import Stop
 from unghost.jobboard.store import board, board_names, erasing, reading, registering
 from unghost.jobboard.store.board_names import Names
@@ -46,6 +48,7 @@ async def register(call: Call) -> Answer:
             standing = urn.write(urn.JOB_APPLICATION, registered.number)
             raise _number_taken(f"differs from {standing}, which this application has; want that, or none")
         shown = await _shown(call, connection, applicant.id)
+    metrics.stored((SUBMITTED, notice) for notice in registered.notices)
     status = HTTPStatus.CREATED if registered.created else HTTPStatus.OK
     return status, shown[registered.number]
 

@@ -197,6 +197,11 @@ def _text(value: object) -> str:
     return value.unescape() if isinstance(value, Markup) else str(value)
 
 
+def text(template: str, **context: Any) -> str:
+    """Plain text from a template: what is filled in is not escaped."""
+    return _environment().get_template(template).render(**context)
+
+
 def _headers(language: str, private: bool, frame_ancestors: str) -> dict[str, str]:
     return {
         "content-language": language,
