@@ -55,6 +55,20 @@ def test_a_status_comes_as_often_as_the_rule_says(sandbox: Sandbox) -> None:
     assert viewed(sandbox) == 201
 
 
+def test_a_rule_that_is_added_lets_nothing_happen_again(sandbox: Sandbox) -> None:
+    rule(sandbox, what={"status": 503}, nth=1)
+    rule(sandbox, when={"smtp": "rcpt", "to": MIRA}, what={"answer": "451 4.3.0 later"}, nth=1)
+    assert [viewed(sandbox), viewed(sandbox), viewed(sandbox, "9901500")] == [503, 201, 500]
+    sandbox.advance("1h")
+    assert [mail["copies"] for mail in sandbox.mails(MIRA)] == [1]
+    rule(sandbox, what={"status": 418}, nth=90)
+    rule(sandbox, when={"smtp": "mail"}, what={"answer": "451 4.3.0 later"}, nth=90)
+    sandbox._tokens.clear()  # an hour is longer than a token lasts
+    assert [viewed(sandbox), viewed(sandbox, "9901500")] == [201, 404]
+    sandbox.report(EXAMPLE, "APPLICATION_REJECTED")
+    assert sandbox.advance("72h")["moments"] == 1  # its mail was taken at the first try
+
+
 def test_chance_is_the_same_each_time(sandbox: Sandbox) -> None:
     rounds = []
     for _ in range(2):

@@ -18,9 +18,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unghost.clock import Clock
 from unghost.jobboard.store import access, consent, winding
-from unghost.sandbox import magic, rules
-from unghost.sandbox.deployment import keep_private
-from unghost.sandbox.rules import ROUTES, Rule, Turn, What, When
+from unghost.sandbox import magic, rules, turns
+from unghost.sandbox.rules import ROUTES, Rule, What, When
+from unghost.sandbox.turns import Book, Turns
 from unghost.wire import restli
 from unghost.wire.refusals import Refusal, Refused
 
@@ -28,6 +28,7 @@ from unghost.wire.refusals import Refusal, Refused
 CUT = "unghost.cut"
 _REFUSALS = {429: Refusal.TOO_MANY_CALLS, 500: Refusal.INTERNAL, 503: Refusal.OVERLOADED, 401: Refusal.EXPIRED_TOKEN}
 _PROBE_SECONDS = 5.0
+_COUNTS = "calls-counted.json"
 
 
 @dataclass(frozen=True)
@@ -82,42 +83,40 @@ class Faults:
     path: Path
     pool: AsyncConnectionPool
     clock: Clock
-    _turns: list[Turn] = field(default_factory=list)
+    _book: Book = field(init=False)
+    _turns: Turns = field(init=False)
 
     def __post_init__(self) -> None:
-        self._set(rules.read(self.path.read_bytes()) if self.path.exists() else [])
+        self._book = turns.read(self.path)
+        self._turns = Turns(self.path.with_name(_COUNTS), lambda rule: not rule.of_mails)
+        self._turns.follow(self._book)
 
     def shown(self) -> list[dict[str, Any]]:
         """The rules that were given, with how many calls fitted each and to how many it was applied."""
-        given = self._turns[: len(self._turns) - len(magic.rules())]
-        return [
-            json.loads(rules.write([turn.rule]))[0]
-            | ({} if _of_mails(turn.rule) else {"fitted": turn.fitted, "applied": turn.applied})
-            for turn in given
-        ]
+        shown = []
+        for given in self._book.given:
+            turn = self._turns.of(given.number)
+            counted = {"fitted": turn.fitted, "applied": turn.applied} if turn else {}
+            shown.append(json.loads(rules.write([given.rule]))[0] | counted)
+        return shown
 
     def add(self, given: Sequence[Rule]) -> None:
-        """Rules that come after those that there are; their counts begin anew."""
-        self._write([turn.rule for turn in self._turns[: len(self._turns) - len(magic.rules())]] + list(given))
+        """Rules that come after those that there are, which count on."""
+        self._write(self._book.added(given))
 
     def reset(self) -> None:
         """No rules but the magic values, and these as if nobody had used them."""
-        self._write([])
+        self._write(self._book.emptied())
 
     async def of_call(self, call: Call) -> Rule | None:
         """The rule for a call of a partner's; it counts as applied."""
         if said := magic.unknown(call.application):
             body = Refused(Refusal.UNKNOWN_APPLICATION, said).body() | {"status": 400}
             return Rule(name="unknown magic value", when=When(), what=What(status=400, body=body))
-        chosen = None
-        for turn in self._turns:
-            if (
-                not (_of_mails(turn.rule) or turn.rule.when.webhook)
-                and await self._fits(turn.rule.when, call)
-                and turn.comes()
-            ):
-                chosen = chosen or turn.rule
-        return chosen
+        fitting = [
+            turn for turn in self._turns if not turn.rule.when.webhook and await self._fits(turn.rule.when, call)
+        ]
+        return self._turns.come(fitting)
 
     async def serve(
         self, rule: Rule | None, call: Call, app: ASGIApp, scope: Scope, receive: Receive, send: Send
@@ -141,17 +140,15 @@ class Faults:
 
     def of_webhook(self, kind: str, application: str | None, customer: str | None) -> Rule | None:
         """The rule for a call of the board's to a webhook, about this application, of this customer."""
-        chosen = None
-        for turn in self._turns:
-            when = turn.rule.when
-            fits = (
+
+        def fits(when: When) -> bool:
+            return (
                 when.webhook in (kind, "any")
                 and (when.application is None or when.application.rpartition(":")[2] == application)
                 and (when.customer is None or when.customer.rpartition(":")[2] == customer)
             )
-            if fits and turn.comes():
-                chosen = chosen or turn.rule
-        return chosen
+
+        return self._turns.come(turn for turn in self._turns if fits(turn.rule.when))
 
     async def _fits(self, when: When, call: Call) -> bool:
         path = call.path.partition("?")[0]
@@ -189,16 +186,10 @@ class Faults:
                     now=now,
                 )
 
-    def _write(self, given: list[Rule]) -> None:
-        keep_private(self.path, rules.write(given).decode() + "\n")
-        self._set(given)
-
-    def _set(self, given: list[Rule]) -> None:
-        self._turns = [Turn(rule) for rule in [*given, *magic.rules()]]
-
-
-def _of_mails(rule: Rule) -> bool:
-    return rule.when.smtp is not None or rule.when.to is not None
+    def _write(self, book: Book) -> None:
+        book.write(self.path)
+        self._book = book
+        self._turns.follow(book)
 
 
 def _body(rule: Rule) -> Any:

@@ -71,13 +71,20 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_on
         """What the journal calls it."""
         return self.name or _described(self.what)
 
+    @property
+    def of_mails(self) -> bool:
+        """Whether it is the inbox's, and not the board's."""
+        return self.when.smtp is not None or self.when.to is not None
+
 
 class Turn:
     """Counts the calls that fit one rule and says whether it is this one's turn. The same calls give the same turns."""
 
-    def __init__(self, rule: Rule) -> None:
-        self.rule, self.fitted, self.applied = rule, 0, 0
+    def __init__(self, rule: Rule, fitted: int = 0, applied: int = 0) -> None:
+        self.rule, self.fitted, self.applied = rule, fitted, applied
         self._chance = random.Random(rule.seed)  # noqa: S311  (repeatable is what is wanted)
+        for _ in range(fitted):
+            self._chance.random()
 
     def comes(self) -> bool:
         """Count one call that fits; whether the rule applies to it."""
@@ -159,7 +166,7 @@ def _check(rule: Rule) -> None:
 def _check_side(rule: Rule, done: list[str]) -> None:
     """A rule is about calls or about mails, and says nothing of the other."""
     when, what = rule.when, rule.what
-    mails = when.smtp is not None or when.to is not None
+    mails = rule.of_mails
     if mails and (when.route or when.method or when.application or when.customer):
         raise BadRule(
             f"the rule {rule.called!r} is about mails and about calls: give smtp and to, or route and its like"
