@@ -128,19 +128,22 @@ def form(stage: Stage) -> Sequence[Attempt | str]:
 
 
 def elsewhere(stage: Stage) -> Sequence[Attempt | str]:
-    """A candidate from elsewhere is opened; then one from the board, so that it is seen that reports arrive."""
+    """All is done to a candidate from elsewhere; then one from the board is opened, so that it is seen that reports
+    arrive."""
     stage.need("elsewhere", "view")
     other, person = stage.hiring.person(number=False), stage.applied()
     stage.act("elsewhere", other)
     before = len(stage.seen())
-    stage.act("view", other)
+    done = [act for act in ("view", "display", "download", "reject") if stage.plan.has(act)]
+    for act in done:
+        stage.act(act, other)
     stage.act("view", person)
     stage.wait([person], bool)
     stage.quiet()
     strange = [attempt for attempt in stage.seen()[before:] if attempt.application not in stage.made]
     if strange:
         raise Failed(f"{len(strange)} reports name applications that nobody made on this board", strange)
-    return ["the candidate from elsewhere was opened, and nothing came of it", *stage.of(person)]
+    return [f"nothing came of {', '.join(done)} with the candidate from elsewhere", *stage.of(person)]
 
 
 def bulk_reject(stage: Stage) -> Sequence[Attempt | str]:
