@@ -31,7 +31,8 @@ def certify(
 ) -> int:
     """Try your ATS against a sandbox: every applicant, each occurrence, the right action, and when things go wrong.
 
-    Exit code 0: all passed; 1: some did not; 2: nothing could be tried. There is a report in every case.
+    Exit code 0: all passed; 1: some did not; 2: nothing could be tried; 130 or 143: it was interrupted. There is a
+    report in every case.
     """
     from unghost.clock import SystemClock
     from unghost.sandbox.certify import plan, run, told
@@ -73,4 +74,6 @@ def certify(
     if html is not None:
         html.write_bytes(told.page(made))
         console.print(f"The page: {html}", style="dim")
+    if made.interrupted is not None:
+        return 128 + made.interrupted
     return 0 if made.passed else 1

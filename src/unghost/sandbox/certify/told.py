@@ -51,7 +51,8 @@ def row(result: Result) -> Text:
 
 def table(made: Certificate) -> Table:
     """The whole run with evidence."""
-    shown = Table(title=f"{made.ats} at {made.organization}", title_justify="left", show_lines=True, pad_edge=False)
+    title = f"{made.ats} at {made.organization}" if made.organization else made.ats
+    shown = Table(title=title, title_justify="left", show_lines=True, pad_edge=False)
     for name in ("", "case", "what was seen"):
         shown.add_column(name, overflow="fold", vertical="top")
     for result in made.results:
