@@ -108,6 +108,15 @@ def test_an_ats_that_cannot_be_started_is_told_with_its_last_words(
     assert "Tern was tried in part" in said
 
 
+def test_the_faults_of_a_sandbox_that_runs_are_removed_first(
+    run: Run, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sandbox.control.ask("POST", "faults", {"when": {"route": "any"}, "what": {"status": 503}})
+    code, cases = run(EXAMPLE, sandbox=sandbox.control.url, only=["challenge"])
+    assert (code, cases) == (0, {"challenge": "passed"}), capsys.readouterr().out
+    assert sandbox.control.ask("GET", "faults")["rules"] == []
+
+
 def test_it_ends_at_the_first_failure_when_asked_to(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
     file = tmp_path / "wrong.toml"
     file.write_text(EXAMPLE.read_text().replace('"--port", "{port}"]', '"--prot", "{port}"]'))

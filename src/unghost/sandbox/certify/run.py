@@ -22,7 +22,7 @@ from unghost.sandbox.certify.interrupted import Interrupted, Interrupts
 from unghost.sandbox.certify.plan import Plan, PlanError, filled
 from unghost.sandbox.certify.process import NotStarted, Process
 from unghost.sandbox.certify.reports import Attempt
-from unghost.sandbox.certify.stage import Failed, NotTried, Stage
+from unghost.sandbox.certify.stage import Failed, NotTried, Stage, mend
 from unghost.sandbox.session import Sandbox, running, started
 from unghost.sandbox.talk import SandboxError
 
@@ -128,6 +128,7 @@ def certify(
                 sandbox = running(sandbox_url) if sandbox_url else stack.enter_context(started([]))
                 made = replace(made, organization=str(sandbox.story["organization"]))
                 _fresh(sandbox)
+                mend(sandbox.control)
                 folder = Path(tempfile.mkdtemp(prefix="unghost-certify-"))
                 stack.callback(shutil.rmtree, folder, ignore_errors=True)
                 stage = stack.enter_context(_staged(plan, sandbox, folder, own, ask, interrupts))

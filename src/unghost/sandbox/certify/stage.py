@@ -185,7 +185,7 @@ class Stage:
 
     def mend(self) -> None:
         """No faults any more."""
-        send("DELETE", self.control.url + "faults")
+        mend(self.control)
 
     def hook(self, method: str, url: str, body: bytes | None, signature: str | None) -> tuple[int, bytes, float]:
         """Call the webhook as the board does: status (0: no answer), body, seconds."""
@@ -259,6 +259,11 @@ class Stage:
                 said = f"nobody answers at {self.webhook_url} after {self.plan.timeouts.start:g} seconds"
                 raise NotActed(f"{said}: see that the ATS runs and ats.webhook_url is right")
             time.sleep(_LOOK_SECONDS)
+
+
+def mend(control: Control) -> None:
+    """No faults any more."""
+    send("DELETE", control.url + "faults")
 
 
 def _count(found: Sequence[Attempt], application: str) -> int:
