@@ -21,7 +21,7 @@ from unghost.sandbox.certify.hiring import Hiring, prepared, provisioned
 from unghost.sandbox.certify.interrupted import Interrupted, Interrupts
 from unghost.sandbox.certify.plan import Plan, PlanError, filled
 from unghost.sandbox.certify.process import NotStarted, Process
-from unghost.sandbox.certify.reports import Attempt
+from unghost.sandbox.certify.reports import Seen
 from unghost.sandbox.certify.stage import Failed, NotTried, Stage, mend
 from unghost.sandbox.session import Sandbox, running, started
 from unghost.sandbox.talk import SandboxError
@@ -38,7 +38,7 @@ class Result:
     case: Case
     verdict: Verdict
     said: str
-    evidence: Sequence[Attempt | str]
+    evidence: Sequence[Seen]
     seconds: float
 
     @property
@@ -198,13 +198,14 @@ def _environment(hiring: Hiring, run: dict[str, str]) -> dict[str, str]:
 def _tried(case: Case, stage: Stage) -> Result:
     began = time.monotonic()
     verdict: Verdict = "passed"
-    said, evidence = "", list[Attempt | str]()
+    said, evidence = "", list[Seen]()
     try:
         evidence = list(case.run(stage))
     except Failed as failed:
         verdict, said, evidence = "failed", str(failed), failed.seen
     except NotTried as not_tried:
         verdict, said = "has none" if not_tried.lacking else "not tried", str(not_tried)
+        evidence = not_tried.seen
     except SandboxError as error:
         verdict, said = "not tried", str(error)
     return Result(case, verdict, said, evidence, time.monotonic() - began)
