@@ -59,6 +59,7 @@ async def serve(
         winder=Winder(clock, pool, settings.lease),
         snapshots=Snapshots(settings.database_url, settings.data_dir, clock),
         addresses={name: url for name, url in addresses.items() if url},
+        changed=journal.ring,
         resettable=(journal, faults, strictness),
     )
     pages = Pages(controls, journal, faults, strictness, pool)

@@ -120,13 +120,13 @@ class Journal:
             self._lines += 1
             if self._lines > 2 * MOST:
                 self._write_anew()
-        self._ring()
+        self.ring()
 
     def reset(self) -> None:
         """Forget all entries; numbers go on."""
         self._entries.clear()
         self._write_anew()
-        self._ring()
+        self.ring()
 
     def entry(self, number: int) -> Entry | None:
         """One entry."""
@@ -141,6 +141,11 @@ class Journal:
         changed = asyncio.Event()
         self._watchers.add(changed)
         return changed, lambda: self._watchers.discard(changed)
+
+    def ring(self) -> None:
+        """Tell those who watch that something has changed, if not here then about it."""
+        for watcher in self._watchers:
+            watcher.set()
 
     def _keep(self, entry: Entry) -> None:
         self._entries[entry.number] = entry
@@ -158,10 +163,6 @@ class Journal:
         self._file.flush()
         unfinished.replace(self.path)
         self._lines = len(self._entries)
-
-    def _ring(self) -> None:
-        for watcher in self._watchers:
-            watcher.set()
 
 
 def _everything(entry: Entry) -> str:
