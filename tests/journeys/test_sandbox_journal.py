@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from datetime import datetime
@@ -111,6 +112,31 @@ def test_an_entry_can_be_sent_again_as_a_command(sandbox: Sandbox) -> None:
     assert done.stdout.startswith("HTTP/1.1 201"), done.stdout + done.stderr
     again = entries(sandbox, f"path={REPORTS}")[0]
     assert again["actions"] == [int(first.headers["x-linkedin-id"])]  # the same report: the same action
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
+def test_a_command_sends_what_came_whatever_stands_in_it(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Brackets are no pattern, a body with @ is no file, a HEAD waits for nothing."""
+    secret = tmp_path / "secret"
+    secret.write_text("nobody may read this")
+    for method, path, body in (
+        ("POST", f"{REPORTS}?ids[0]={{1,2}}", f"@{secret}"),
+        ("POST", REPORTS, "line\nline\r\n$HOME `id`"),
+        ("HEAD", "/jobs", None),
+        ("DELETE", f"{REPORTS}/17", None),
+    ):
+        text = {"Content-Type": "text/plain"} if body else {}
+        url = sandbox.base_url + path
+        with requests.Session() as session:
+            first = session.send(requests.Request(method, url, headers=text, data=body).prepare(), timeout=10)
+        [entry] = entries(sandbox, "limit=1")
+        command = sandbox.ask("GET", f"journal/{entry['number']}/curl").text
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=20)
+        assert done.stdout.startswith(f"HTTP/1.1 {first.status_code}"), done.stdout + done.stderr
+        [again] = entries(sandbox, "limit=1")
+        assert again["number"] == entry["number"] + 1
+        same = ("method", "path", "body", "status", "reason")
+        assert [again[name] for name in same] == [entry[name] for name in same]
 
 
 def test_what_is_doubtful_at_linkedin_is_warned_of_and_refused_when_strict(sandbox: Sandbox) -> None:

@@ -51,12 +51,14 @@ class Entry(msgspec.Struct, kw_only=True):
 
     def curl(self, base_url: str) -> str:
         """The same request as a command for a shell; the token is taken from the variable TOKEN."""
-        words = ["curl", "-i", "-X", self.method, self.path if self.webhook else base_url.rstrip("/") + self.path]
+        # -g: brackets in an address are no pattern. A HEAD by -X would wait for a body that never comes.
+        how = ["-I"] if self.method == "HEAD" else ["-i", "-X", self.method]
+        words = ["curl", "-g", *how, self.path if self.webhook else base_url.rstrip("/") + self.path]
         for name, value in self.headers:
             if name not in ("host", "content-length", "connection", "accept-encoding", "user-agent", "cookie"):
                 words += ["-H", f"{name}: {value}"]
         if self.body:
-            words += ["--data-binary", self.body]
+            words += ["--data-raw", self.body]
         return " ".join(f'"{word}"' if word.endswith(TOKEN_SHOWN) else shlex.quote(word) for word in words)
 
 
