@@ -16,6 +16,7 @@ import requests
 
 from tests.journeys.winding import Sandbox
 from tests.journeys.winding import sandbox as run_sandbox
+from unghost.wire.lifecycle import milliseconds
 
 EXAMPLE, REPORTS = "urn:li:jobApplication:12345678", "/v2/jobApplicationLifecycleActions"
 
@@ -100,6 +101,30 @@ def test_entries_are_found_by_each_filter(sandbox: Sandbox) -> None:
         answer = sandbox.ask("GET", f"journal?{query}")
         assert (answer.status_code, "see /help" in answer.json()["message"]) == (400, True)
     assert sandbox.ask("GET", "journal/999999").status_code == 404
+
+
+def test_all_that_a_call_is_about_is_found(sandbox: Sandbox) -> None:
+    """A batch names several applications, and a DELETE an action, whose application the board knows."""
+    now = milliseconds(sandbox.now())
+    reports = [
+        {"jobApplicationId": id, "action": "APPLICATION_REJECTED", "performedAt": now}
+        for id in (EXAMPLE, "urn:li:jobApplication:10001")
+    ]
+    headers = {"Authorization": f"Bearer {sandbox.token()}", "x-restli-method": "batch_create"}
+    batch = requests.post(sandbox.base_url + REPORTS, json={"elements": reports}, headers=headers, timeout=10)
+    action = batch.json()["elements"][1]["id"]
+    rule = {"when": {"application": "10001", "method": "DELETE"}, "what": {"status": 503}, "nth": 1}
+    sandbox.told("POST", "faults", rule)
+    token = {"Authorization": headers["Authorization"]}
+    url = f"{sandbox.base_url}{REPORTS}/{action}"
+    assert [requests.delete(url, headers=token, timeout=10).status_code for _ in range(2)] == [503, 204]
+    assert requests.delete(f"{sandbox.base_url}{REPORTS}/999999", headers=token, timeout=10).status_code == 404
+    found = entries(sandbox, "application=10001")
+    assert [(entry["method"], entry["status"]) for entry in found] == [("DELETE", 204), ("DELETE", 503), ("POST", 200)]
+    assert found[2]["applications"] == ["12345678", "10001"]
+    assert {entry["method"] for entry in entries(sandbox, f"application={EXAMPLE}")} == {"POST"}
+    led_to = sandbox.told("GET", f"journal/{found[0]['number']}")["led_to"]
+    assert [notice["reason"] for notice in led_to] == ["withdrawn"]
 
 
 def test_an_entry_can_be_sent_again_as_a_command(sandbox: Sandbox) -> None:

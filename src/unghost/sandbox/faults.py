@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from psycopg_pool import AsyncConnectionPool
+import psycopg
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unghost.clock import Clock
-from unghost.jobboard.store import access, consent, winding
+from unghost.jobboard.store import access, consent, explaining, winding
 from unghost.sandbox import magic, rules, turns
 from unghost.sandbox.rules import ROUTES, Rule, What, When
 from unghost.sandbox.turns import Book, Turns
@@ -33,13 +36,22 @@ _COUNTS = "calls-counted.json"
 
 @dataclass(frozen=True)
 class Call:
-    """A request as rules see it; header names are in small letters."""
+    """A request as rules see it; header names are in small letters. `of_taken_back`: the number of the application
+    whose report is taken back."""
 
     method: str
     path: str
     headers: dict[str, str]
     body: bytes
     decoded: Any
+    of_taken_back: str | None = None
+
+    @property
+    def taken_back(self) -> int | None:
+        """The action whose report a DELETE takes back."""
+        begin, _, id = self.path.partition("?")[0].rstrip("/").rpartition("/")
+        found = self.method == "DELETE" and begin in restli.PATHS and re.fullmatch("[0-9]{1,18}", id)
+        return int(id) if found else None
 
     @cached_property
     def reports(self) -> list[dict[str, Any]]:
@@ -49,13 +61,12 @@ class Call:
         found = elements if isinstance(elements, list) else [given]
         return [one for one in found if isinstance(one, dict)]
 
-    @property
-    def application(self) -> str | None:
-        """The number of the first application that it names."""
-        return next(
-            (given.rpartition(":")[2] for one in self.reports if isinstance(given := one.get("jobApplicationId"), str)),
-            None,
-        )
+    @cached_property
+    def applications(self) -> list[str]:
+        """The numbers of the applications that it is about, in order."""
+        given = [one.get("jobApplicationId") for one in self.reports]
+        named = [str(each).rpartition(":")[2] for each in given if isinstance(each, str | int)]
+        return list(dict.fromkeys([self.of_taken_back, *named] if self.of_taken_back else named))
 
     @property
     def customer(self) -> str | None:
@@ -108,9 +119,19 @@ class Faults:
         """No rules but the magic values, and these as if nobody had used them."""
         self._write(self._book.emptied())
 
+    async def known(self, call: Call) -> Call:
+        """The call with what only the board knows of it: whose report a DELETE takes back."""
+        if (action := call.taken_back) is None:
+            return call
+        with suppress(psycopg.OperationalError, PoolTimeout):  # the board will say so
+            async with self.pool.connection() as connection:
+                if number := await explaining.application_of(connection, action):
+                    return replace(call, of_taken_back=str(number))
+        return call
+
     async def of_call(self, call: Call) -> Rule | None:
         """The rule for a call of a partner's; it counts as applied."""
-        if said := magic.unknown(call.application):
+        if said := magic.unknown(next(iter(call.applications), None)):
             body = Refused(Refusal.UNKNOWN_APPLICATION, said).body() | {"status": 400}
             return Rule(name="unknown magic value", when=When(), what=What(status=400, body=body))
         fitting = [
@@ -155,10 +176,8 @@ class Faults:
         beginnings = ROUTES.get(when.route or "reports", (when.route or "",))
         if not path.startswith(beginnings) or when.method not in (None, call.method):
             return False
-        if when.application is not None:
-            named = {str(one.get("jobApplicationId")).rpartition(":")[2] for one in call.reports}
-            if when.application.rpartition(":")[2] not in named:
-                return False
+        if when.application is not None and when.application.rpartition(":")[2] not in call.applications:
+            return False
         return when.customer is None or when.customer.rpartition(":")[2] == str(await self._customer(call))
 
     async def _customer(self, call: Call) -> int | str | None:

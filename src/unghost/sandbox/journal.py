@@ -27,8 +27,9 @@ TOKEN_SHOWN = "Bearer $TOKEN"  # noqa: S105
 class Entry(msgspec.Struct, kw_only=True):
     """One request and its answer. `number` counts from 1; `took_ms` is by the machine's clock, `at` by the sandbox's.
 
-    `actions` are the ids that the answer names; `fault` says what a rule did to it; `warnings` what worked here and is
-    doubtful at LinkedIn. `webhook`: it is a call of the board's to an ATS, whose whole URL is `path`.
+    `application` is the first of all `applications` that the call is about; `actions` are the ids that the answer
+    names, or that of the report that is taken back; `fault` says what a rule did to it; `warnings` what worked here and
+    is doubtful at LinkedIn. `webhook`: it is a call of the board's to an ATS, whose whole URL is `path`.
     """
 
     number: int
@@ -43,6 +44,7 @@ class Entry(msgspec.Struct, kw_only=True):
     answer_headers: list[tuple[str, str]] = []
     answer: str = ""
     application: str | None = None
+    applications: list[str] = []
     customer: str | None = None
     actions: list[int] = []
     fault: str | None = None
@@ -81,7 +83,7 @@ class Wanted(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
             and (self.method is None or entry.method == self.method.upper())
             and (self.path is None or entry.path.startswith(self.path))
             and (self.status is None or str(entry.status).startswith(self.status.rstrip("x")))
-            and (self.application is None or entry.application == self.application.rpartition(":")[2])
+            and (self.application is None or self.application.rpartition(":")[2] in entry.applications)
             and (not self.warned or bool(entry.warnings))
             and (self.webhook is None or self.webhook == (entry.webhook and "any") or self.webhook == entry.webhook)
             and (self.text is None or self.text.lower() in _everything(entry))

@@ -58,7 +58,7 @@ class Recorder:
             return await self._app(scope, receive, send)
         number, at, began = self._journal.next_number(), self._clock.now(), time.monotonic()
         body, receive = await _read(receive)
-        call = _call(scope, body)
+        call = await self._faults.known(_call(scope, body))
         found = doubts(call.path, call.headers, call.decoded)
         refused = next(filter(None, (doubt.refused() for doubt in found)), None)
         strict = refused is not None and self._strictness.level == "linkedin"
@@ -156,9 +156,10 @@ def _entry(
         body=readable(call.body, call.headers.get("content-type", "application/json")),
         answer_headers=[(name, _header(name.lower(), value)) for name, value in answer.headers],
         answer=answered,
-        application=call.application,
+        application=next(iter(call.applications), None),
+        applications=call.applications,
         customer=call.customer,
-        actions=_actions(answer),
+        actions=_actions(answer) if call.taken_back is None else [call.taken_back],
         fault=fault,
         warnings=[doubt.said for doubt in found],
     )
