@@ -202,6 +202,27 @@ def test_answers_are_dated_by_the_sandboxs_clock(sandbox: Sandbox) -> None:
     assert abs((datetime.fromisoformat(entry["at"]) - sandbox.now()).total_seconds()) < 0.002
 
 
+def test_what_was_set_and_counted_survives_a_restart(tmp_path: Path) -> None:
+    folder = str(tmp_path / "kept")
+
+    def viewed(sandbox: Sandbox, application: str) -> int:
+        context = "urn:li:organization:12345"
+        return sandbox.report(application, "APPLICATION_VIEWED", integrationContext=context).status_code
+
+    with run_sandbox(tmp_path, "--data-dir", folder) as first:
+        first.told("PUT", "strictness", {"level": "linkedin"})
+        first.told("POST", "faults", {"when": {}, "what": {"status": 503}, "nth": 2})
+        assert viewed(first, EXAMPLE) == 201
+        assert viewed(first, "9901500") == 503
+    with run_sandbox(tmp_path, "--data-dir", folder) as again:
+        assert again.told("GET", "strictness") == {"level": "linkedin"}
+        shown = again.told("GET", "faults")["rules"]
+        assert [(one["fitted"], one["applied"]) for one in shown] == [(2, 1)]
+        assert viewed(again, "9901500") == 404
+        again.reset()
+        assert again.told("GET", "strictness") == {"level": "lenient"}
+
+
 def test_the_export_is_one_object_a_line_and_survives_a_restart(tmp_path: Path) -> None:
     folder = str(tmp_path / "kept")
     with run_sandbox(tmp_path, "--data-dir", folder) as first:

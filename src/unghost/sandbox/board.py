@@ -51,7 +51,7 @@ async def serve(
     journal = Journal(settings.data_dir / "journal.jsonl")
     journal.open()
     faults = Faults(settings.data_dir / FAULTS, pool, clock)
-    strictness = Strictness()
+    strictness = Strictness(settings.data_dir / "strictness")
     app = Recorder(create_app(settings, clock), journal, clock, faults, strictness)
     addresses = {"board": settings.base_url + "/", "inbox": inbox, "ats": ats}
     controls = Control(

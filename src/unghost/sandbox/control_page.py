@@ -137,7 +137,7 @@ class Pages:
             wish = await body(request, _Level)
             if wish.level not in STRICTNESSES:
                 raise Wrong(f"{wish.level[:40]!r} is no strictness: give {' or '.join(STRICTNESSES)}")
-            self.strictness.level = wish.level
+            self.strictness.set(wish.level)
             self.journal.ring()
         return JSONResponse({"level": self.strictness.level})
 
