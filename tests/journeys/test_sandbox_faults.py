@@ -195,6 +195,14 @@ def test_magic_applications_mean_a_fault(sandbox: Sandbox) -> None:
     assert "9900503" in sandbox.told("GET", "faults")["magic"]["applications"]
 
 
+def test_methods_are_written_as_one_likes_and_a_204_has_no_body(sandbox: Sandbox) -> None:
+    rule(sandbox, when={"method": "post", "application": EXAMPLE}, what={"status": 204, "headers": {"X-Mark": "1"}})
+    answer = sandbox.report(EXAMPLE, "APPLICATION_VIEWED")
+    assert (answer.status_code, answer.content, answer.headers["x-mark"]) == (204, b"", "1")
+    assert "content-length" not in answer.headers
+    assert viewed(sandbox, "10001") == 201  # the line goes on as if nothing had been
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -214,6 +222,21 @@ def test_magic_applications_mean_a_fault(sandbox: Sandbox) -> None:
         ({"when": {"smtp": "data"}, "what": {"answer": "451 x\r\n250 ok"}}, "give a code and words"),
         ({"when": {"route": "tokenz"}, "what": {"status": 503}}, "there is no route 'tokenz'"),
         ({"when": {"route": "tokens"}, "what": {"token": "expired"}}, "needs a report to act on"),
+        ({"when": {"route": "tokens", "application": "1"}, "what": {"cut": "after"}}, "call for a token names nobody"),
+        ({"when": {"method": "FETCH"}, "what": {"status": 503}}, "has the method 'FETCH': give one of GET, HEAD, POST"),
+        ({"when": {"method": "get"}, "what": {"status": 503}}, "never fits, for reports come by POST or DELETE"),
+        ({"when": {}, "what": {"status": 503}, "nth": []}, "never applies: give nth as 1, 2 or a list"),
+        ({"when": {"webhook": "challenge", "application": "1"}, "what": {"down": True}}, "is about no application"),
+        (
+            {"when": {"application": "99abc"}, "what": {"status": 503}},
+            "give urn:li:jobApplication:12345, or the number",
+        ),
+        ({"when": {"application": ""}, "what": {"status": 503}}, "has the application '': give urn"),
+        ({"when": {"application": "urn:li:job:1"}, "what": {"status": 503}}, "give urn:li:jobApplication:12345"),
+        ({"when": {"customer": "abc"}, "what": {"status": 503}}, "has the customer 'abc': give urn:li:organization:"),
+        ({"when": {}, "what": {"status": 503, "headers": {"a b": ""}}}, "has the header 'a b': give letters, digits"),
+        ({"when": {}, "what": {"status": 503, "headers": {"a": "b\r\nc: d"}}}, "a header a that cannot be sent: give"),
+        ({"when": {}, "what": {"status": 204, "body": {}}}, "answers 204 with a body, and that has none"),
         ({"when": {}, "what": {"statuz": 503}}, "unknown field `statuz`"),
         ({"what": {"status": 503}}, "missing required field `when`"),
         ([1], "cannot be read: Expected `object`"),

@@ -213,7 +213,7 @@ class Faults:
 
 def _body(rule: Rule) -> Any:
     what = rule.what
-    if what.body is not None or what.status is None:
+    if what.body is not None or what.status is None or what.status in rules.BODILESS:
         return what.body
     said = f"the sandbox's rule {rule.called!r} answers so"
     refusal = _REFUSALS.get(what.status)
@@ -221,9 +221,12 @@ def _body(rule: Rule) -> Any:
 
 
 async def _answer(send: Send, status: int, body: Any, headers: dict[str, str]) -> None:
-    content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    kind = "text/plain; charset=utf-8" if isinstance(body, str) else "application/json"
-    named = {"content-type": kind, "content-length": str(len(content))} | {k.lower(): v for k, v in headers.items()}
+    content, named = b"", {}
+    if body is not None:
+        content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        kind = "text/plain; charset=utf-8" if isinstance(body, str) else "application/json"
+        named = {"content-type": kind, "content-length": str(len(content))}
+    named |= {name.lower(): value for name, value in headers.items()}
     listed = [(name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in named.items()]
     await send({"type": "http.response.start", "status": status, "headers": listed})
     await send({"type": "http.response.body", "body": content})
