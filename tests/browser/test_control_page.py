@@ -85,13 +85,19 @@ def test_what_others_do_to_the_sandbox_is_shown_at_once(browser: Browser, sandbo
 
 def test_all_of_it_works_by_keyboard(browser: Browser, sandbox: Sandbox) -> None:
     with page_of(browser, sandbox) as page:
-        page.get_by_label("by", exact=True).focus()
+        page.get_by_label("by or to", exact=True).focus()
         page.keyboard.type("2d")
         page.keyboard.press("Enter")
         expect(page.get_by_role("status")).to_have_text("Ready: something fell due never on the way.")
-        page.get_by_label("by", exact=True).fill("yesterday")
+        page.get_by_label("by or to", exact=True).fill("yesterday")
         page.keyboard.press("Enter")
         expect(page.get_by_role("status")).to_contain_text("'yesterday' is no time: give a number")
+        page.get_by_label("by or to", exact=True).fill("2190-05-06 07:08")
+        page.keyboard.press("Enter")
+        expect(page.locator("#now")).to_contain_text("2190-05-06 07:08:")
+        page.get_by_label("by or to", exact=True).fill("2020-01-01")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status")).to_contain_text("goes forward only: give a later moment than 2020-01-01")
         page.keyboard.press("Tab")
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")

@@ -67,7 +67,8 @@
   });
   document.getElementById("by").addEventListener("submit", (event) => {
     event.preventDefault();
-    call("POST /clock/advance", JSON.stringify({ by: document.getElementById("by-time").value.trim() }));
+    const given = document.getElementById("by-time").value.trim();
+    call("POST /clock/advance", JSON.stringify(/^[0-9]{4}-/.test(given) ? { to: given } : { by: given }));
   });
   document.getElementById("fault")?.addEventListener("submit", (event) => {
     event.preventDefault();
