@@ -116,6 +116,17 @@ def test_all_of_it_works_by_keyboard(browser: Browser, sandbox: Sandbox) -> None
         assert sandbox.told("GET", "faults")["rules"] == []
 
 
+def test_a_refusal_is_seen_on_a_phone_wherever_one_is(browser: Browser, sandbox: Sandbox) -> None:
+    for action in ["APPLICATION_VIEWED"] * 8:
+        sandbox.report(EXAMPLE, action)
+    with page_of(browser, sandbox, viewport=PHONE) as page:
+        page.get_by_label("A rule, as JSON").fill("{")
+        page.get_by_role("button", name="Add the rule").click()
+        expect(page.get_by_role("status")).to_contain_text("cannot be read")
+        expect(page.get_by_role("status")).to_be_in_viewport()
+        assert page.evaluate("scrollY") > 0
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_it_is_accessible_and_fits(browser: Browser, sandbox: Sandbox, scheme: str, size: dict[str, int]) -> None:
