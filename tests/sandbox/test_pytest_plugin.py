@@ -22,7 +22,7 @@ def test_one(unghost_board):
     assert unghost_board.applied().urn.startswith("urn:li:jobApplication:")
 """
 CLAIMS = """
-from datetime import timedelta
+from datetime import datetime, timedelta
 import pytest
 
 VIEWED, DOWNLOADED, REJECTED = "APPLICATION_VIEWED", "RESUME_DOWNLOADED", "APPLICATION_REJECTED"
@@ -102,6 +102,15 @@ def test_answered_503_by_its_magic_number(unghost_board):
     assert [unghost_board.report(application, VIEWED).status for _ in range(2)] == [503, 201]
     unghost_board.told_once(application, VIEWED)
 
+def test_a_moment_without_an_offset_is_local_time(unghost_board, unghost_clock):
+    local = datetime.now().replace(microsecond=0) + timedelta(minutes=5)
+    stands = unghost_clock.freeze(local)
+    assert stands == local.astimezone()
+    application = unghost_board.applied()
+    assert unghost_board.report(application, VIEWED, performed_at=local).status == 201
+    [act] = [each for each in unghost_board.explain(application)["actions"] if each["action"] == VIEWED]
+    assert datetime.fromisoformat(act["performed_at"]) == stands
+
 def test_still_held(unghost_board):
     unghost_board.told_once(reported(unghost_board, REJECTED), REJECTED)
 
@@ -156,7 +165,7 @@ FAILING = {
 
 
 def test_what_is_claimed_holds_or_the_failure_says_what_is_so(tmp_path: Path) -> None:  # spec R38
-    done = suites.run(tmp_path, CLAIMS)
+    done = suites.run(tmp_path, CLAIMS, TZ="IST-5:30")
     assert done.failures.keys() == FAILING.keys(), done.said
     for name, said in FAILING.items():
         assert said in done.failures[name]

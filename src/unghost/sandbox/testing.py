@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -57,7 +57,10 @@ class Reported:
 
 @dataclass(frozen=True)
 class Clock:
-    """The sandbox's clock: everything obeys it. It goes forward only, and each test begins at the real time."""
+    """The sandbox's clock: everything obeys it. It goes forward only, and each test begins at the real time.
+
+    A moment without an offset is this machine's local time, as everywhere in Python.
+    """
 
     _control: Control
 
@@ -84,7 +87,7 @@ class Clock:
     def _wound(self, path: str, to: str | timedelta | datetime | None) -> datetime:
         body: dict[str, object] = {}
         if isinstance(to, datetime):
-            body["to"] = to.isoformat()
+            body["to"] = _aware(to).isoformat()
         elif to is not None:
             body["by"] = to if isinstance(to, str) else written(to)
         return datetime.fromisoformat(self._control.ask("POST", path, body)["now"])
@@ -179,8 +182,11 @@ class Board:
         performed_at: datetime | None = None,
         token: str | None = None,
     ) -> Reported:
-        """Report an action as an ATS does, performed now if no moment is given; for what is not the ATS under test."""
-        at = performed_at or self.clock.now()
+        """Report an action as an ATS does, performed now if no moment is given; for what is not the ATS under test.
+
+        A moment without an offset is this machine's local time, as everywhere in Python.
+        """
+        at = _aware(performed_at) if performed_at else self.clock.now()
         body = {
             "jobApplicationId": str(application),
             "action": action,
@@ -263,3 +269,7 @@ class Board:
         except OSError as error:
             reason = getattr(error, "reason", error)
             raise SandboxError(f"the board at {self.base_url} does not answer ({reason})") from None
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
