@@ -188,6 +188,11 @@ def test_what_cannot_be_run_is_one_sentence(sandbox: Sandbox, tmp_path: Path) ->
     for given, said in (
         ({"only": ["hired"]}, "there is no case 'hired': there are challenge, wrong-signature"),
         ({"junit": tmp_path / "none/x.xml"}, "x.xml cannot be written: make the folder"),
+        ({"html": tmp_path}, f"{tmp_path} is a folder: give the name of a file in it"),
+        (
+            {"junit": Path("/proc/x.xml")},
+            "/proc/x.xml cannot be written (No such file or directory): give a place where you may write",
+        ),
         ({"sandbox": "http://127.0.0.1:9"}, "the sandbox at http://127.0.0.1:9/ does not answer"),
     ):
         with pytest.raises(Wrong, match=re.escape(said)):

@@ -52,8 +52,8 @@ def certify(
     try:
         wanted, cases = plan.load(file), run.chosen(only or [])
         for path in (junit, html):
-            if path is not None and not path.absolute().parent.is_dir():
-                raise Wrong(f"{path} cannot be written: make the folder {path.parent} first")
+            if path is not None:
+                _writable(path)
         console.print(f"Trying {wanted.name}: {len(cases)} cases. Starting …", style="dim")
         made = run.certify(
             wanted,
@@ -77,3 +77,18 @@ def certify(
     if made.interrupted is not None:
         return 128 + made.interrupted
     return 0 if made.passed else 1
+
+
+def _writable(path: Path) -> None:
+    """See that a report can be written there, before an hour is spent on it. Raises `Wrong`."""
+    if path.is_dir():
+        raise Wrong(f"{path} is a folder: give the name of a file in it")
+    if not path.absolute().parent.is_dir():
+        raise Wrong(f"{path} cannot be written: make the folder {path.parent} first")
+    there = path.exists()
+    try:
+        path.open("ab").close()
+    except OSError as error:
+        raise Wrong(f"{path} cannot be written ({error.strerror}): give a place where you may write") from None
+    if not there:
+        path.unlink()
