@@ -192,6 +192,12 @@ def test_magic_applications_mean_a_fault(sandbox: Sandbox) -> None:
     wrong = sandbox.report("9900999", "APPLICATION_VIEWED")
     assert wrong.status_code == 400
     assert "looks like a magic application number and is none: they end with 001, " in wrong.json()["message"]
+    batch = {"elements": [{"jobApplicationId": id, "action": "APPLICATION_VIEWED"} for id in (EXAMPLE, "9901999")]}
+    headers = {"Authorization": f"Bearer {sandbox.token()}", "x-restli-method": "batch_create"}
+    url = f"{sandbox.base_url}/v2/jobApplicationLifecycleActions"
+    second = requests.post(url, json=batch, headers=headers, timeout=10)
+    assert second.status_code == 400
+    assert "9901999 looks like a magic application number and is none" in second.json()["message"]
     assert "9900503" in sandbox.told("GET", "faults")["magic"]["applications"]
 
 

@@ -131,7 +131,7 @@ class Faults:
 
     async def of_call(self, call: Call) -> Rule | None:
         """The rule for a call of a partner's; it counts as applied."""
-        if said := magic.unknown(next(iter(call.applications), None)):
+        if said := next(filter(None, map(magic.unknown, call.applications)), None):
             body = Refused(Refusal.UNKNOWN_APPLICATION, said).body() | {"status": 400}
             return Rule(name="unknown magic value", when=When(), what=What(status=400, body=body))
         fitting = [
