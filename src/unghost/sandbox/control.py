@@ -139,6 +139,7 @@ class Control:
         await self.winder.alone(partial(self.snapshots.put_back, wish.to))
         if inbox := self.addresses.get("inbox"):
             await inbox_call.empty(inbox)
+        self.changed()
         await self.winder.settle()
         self.changed()
         return JSONResponse(self.shown() | {"state": wish.to, "ready": True})
