@@ -53,22 +53,51 @@ def test_a_person_reports_winds_72_hours_and_reads_the_rejection(browser: Browse
         expect(page.get_by_role("cell", name="waiting")).to_be_visible()
         page.get_by_role("button", name="+72 h").click()
         expect(page.get_by_role("status")).to_have_text("Ready: something fell due once on the way.")
-        page.reload()
-        expect(page.get_by_role("cell", name="told")).to_be_visible()
+        expect(page.get_by_role("cell", name="told")).to_be_visible()  # what it led to has changed by itself
         page.get_by_role("link", name="Inbox").click()
         page.get_by_role("link", name="Workshop Lead, Joinery").first.click()
         expect(page.get_by_role("heading", level=1)).to_contain_text("Workshop Lead, Joinery at Harbour & Pine")
 
 
+def test_what_others_do_to_the_sandbox_is_shown_at_once(browser: Browser, sandbox: Sandbox) -> None:
+    """A program winds, breaks and resets while a person looks."""
+    with page_of(browser, sandbox) as page:
+        hands = page.locator("#now")
+        page.get_by_label("A rule, as JSON").fill("half a rule")
+        before = sandbox.now()
+        sandbox.told("POST", "clock/freeze", {"to": "2190-05-06T07:08:09Z"})
+        expect(page.get_by_text("UTC, stopped")).to_be_visible()
+        expect(hands).to_have_text("2190-05-06 07:08:09")
+        sandbox.told("POST", "clock/run")
+        expect(page.get_by_text("UTC, stopped")).not_to_be_visible()
+        sandbox.told("POST", "faults", {"when": {}, "what": {"status": 503}, "name": "theirs"})
+        expect(page.get_by_label("Rules", exact=True)).to_contain_text("theirs")
+        sandbox.told("PUT", "strictness", {"level": "linkedin"})
+        expect(page.get_by_role("button", name="linkedin")).to_have_attribute("aria-pressed", "true")
+        sandbox.told("POST", "snapshots", {"name": "theirs-too"})
+        expect(page.get_by_role("button", name="theirs-too")).to_be_visible()
+        assert page.get_by_label("A rule, as JSON").input_value() == "half a rule"
+        sandbox.reset()
+        expect(page.get_by_text("No rule. Everything works")).to_be_visible()
+        expect(page.get_by_role("button", name="lenient")).to_have_attribute("aria-pressed", "true")
+        expect(hands).to_contain_text(f"{before.year}-")
+
+
 def test_all_of_it_works_by_keyboard(browser: Browser, sandbox: Sandbox) -> None:
     with page_of(browser, sandbox) as page:
-        page.get_by_label("by", exact=True).focus()
+        page.get_by_label("by or to", exact=True).focus()
         page.keyboard.type("2d")
         page.keyboard.press("Enter")
         expect(page.get_by_role("status")).to_have_text("Ready: something fell due never on the way.")
-        page.get_by_label("by", exact=True).fill("yesterday")
+        page.get_by_label("by or to", exact=True).fill("yesterday")
         page.keyboard.press("Enter")
         expect(page.get_by_role("status")).to_contain_text("'yesterday' is no time: give a number")
+        page.get_by_label("by or to", exact=True).fill("2190-05-06 07:08")
+        page.keyboard.press("Enter")
+        expect(page.locator("#now")).to_contain_text("2190-05-06 07:08:")
+        page.get_by_label("by or to", exact=True).fill("2020-01-01")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status")).to_contain_text("goes forward only: give a later moment than 2020-01-01")
         page.keyboard.press("Tab")
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
@@ -85,6 +114,17 @@ def test_all_of_it_works_by_keyboard(browser: Browser, sandbox: Sandbox) -> None
         page.get_by_role("button", name="story").press("Enter")
         expect(page.get_by_text("No request yet")).to_be_visible()
         assert sandbox.told("GET", "faults")["rules"] == []
+
+
+def test_a_refusal_is_seen_on_a_phone_wherever_one_is(browser: Browser, sandbox: Sandbox) -> None:
+    for action in ["APPLICATION_VIEWED"] * 8:
+        sandbox.report(EXAMPLE, action)
+    with page_of(browser, sandbox, viewport=PHONE) as page:
+        page.get_by_label("A rule, as JSON").fill("{")
+        page.get_by_role("button", name="Add the rule").click()
+        expect(page.get_by_role("status")).to_contain_text("cannot be read")
+        expect(page.get_by_role("status")).to_be_in_viewport()
+        assert page.evaluate("scrollY") > 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

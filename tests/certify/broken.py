@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 from urllib.parse import urlencode, urlsplit
 
+from unghost.sandbox.talk import send
 from unghost.wire import webhook
 
 REPORTS = "/v2/jobApplicationLifecycleActions"
@@ -197,6 +198,31 @@ class WrongSignatureAccepted(Proxy):
         return self.forward(path, body, headers)
 
 
+class RejectedElsewhere(Proxy):
+    """Stands before the ATS: who was added by hand and is rejected is reported, under a number of the ATS's own."""
+
+    added: ClassVar[list[str]] = []
+
+    def serve(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        if path == "/candidates/new":
+            self.added.append(path)
+        elif path == "/acts/reject" and self.added:
+            self.added.clear()
+            self._report()
+        return self.forward(path, body, headers)
+
+    def _report(self) -> None:
+        board = os.environ["BOARD_URL"]
+        form = {"grant_type": "client_credentials"}
+        form |= {"client_id": os.environ["CLIENT_ID"], "client_secret": os.environ["CLIENT_SECRET"]}
+        answer = send("POST", f"{board}/oauth/v2/accessToken", urlencode(form).encode())
+        report = {"jobApplicationId": "urn:li:jobApplication:17", "action": "APPLICATION_REJECTED", "performedAt": 1}
+        token = {"Authorization": f"Bearer {answer.json()['access_token']}", "X-RestLi-Method": "create"}
+        send("POST", board + REPORTS, json.dumps(report).encode(), token)
+
+
+#: Those that stand before the ATS, and not between its dispatcher and the board.
+BEFORE = (WrongSignatureAccepted, RejectedElsewhere)
 #: Each fault, and the case that names it.
 FAULTS: dict[str, tuple[type[Proxy], str]] = {
     "first-event-only": (FirstEventOnly, "each-occurrence"),
@@ -207,13 +233,14 @@ FAULTS: dict[str, tuple[type[Proxy], str]] = {
     "bulk-forgotten": (BulkForgotten, "bulk-reject"),
     "lost-on-restart": (LostOnRestart, "restart"),
     "wrong-signature-accepted": (WrongSignatureAccepted, "wrong-signature"),
+    "rejected-elsewhere": (RejectedElsewhere, "elsewhere"),
 }
 
 
 def main(fault: str, port: str) -> int:
     proxy = FAULTS[fault][0]
     whole = [sys.executable, "-m", "examples.whole", "flask_ats", "--port"]
-    before = proxy is WrongSignatureAccepted
+    before = proxy in BEFORE
     server = http.server.ThreadingHTTPServer(("127.0.0.1", int(port) if before else 0), proxy)
     environment = dict(os.environ)
     if not before:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import http.server
+import json
 import re
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree
 
 import pytest
@@ -16,6 +20,7 @@ from unghost.cli.certify import certify
 from unghost.cli.frame import Wrong
 from unghost.sandbox.certify.cases import CASES
 from unghost.sandbox.session import Sandbox, started
+from unghost.wire import webhook
 
 pytestmark = pytest.mark.timeout(400)
 Run = Callable[..., tuple[int, dict[str, str]]]
@@ -96,6 +101,61 @@ def test_an_ats_that_never_answers_gets_a_report_all_the_same(
     assert "Tern is not certified" in said and "not certified" in page.read_text()
 
 
+class Strict(http.server.BaseHTTPRequestHandler):
+    """A webhook that answers challenges and no other GET, and takes no application."""
+
+    secret = ""
+
+    def do_GET(self) -> None:
+        if self.path == "/find":
+            return self._answer(200, b"nobody")
+        if code := parse_qs(urlsplit(self.path).query).get("challengeCode"):
+            answered = {"challengeCode": code[0], "challengeResponse": webhook.response(self.secret, code[0])}
+            return self._answer(200, json.dumps(answered).encode())
+        self.close_connection = True
+        return None
+
+    def do_POST(self) -> None:
+        signed = webhook.SIGNATURE in self.headers
+        self._answer(500 if signed else 401, b"")
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+def test_a_webhook_that_takes_nothing_is_told_by_its_answers(
+    run: Run, sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is up, although it answers nothing but challenges; and only the first applicant is waited for."""
+    Strict.secret = sandbox.story["client_secret"]
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Strict)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    here = f"http://127.0.0.1:{server.server_port}"
+    file = tmp_path / "strict.toml"
+    acts = re.sub(r"(?s)^.*\[acts\]", '[acts]\nrestart = "none"', EXAMPLE.read_text())
+    lookup = f'[lookup]\nurl = "{here}/find"\nfind = "id=([0-9]+)"\n'
+    text = f'[ats]\nname = "Strict"\nwebhook_url = "{here}/hook"\n{lookup}{acts}'
+    file.write_text(text.replace("{port}", "1") + "[timeouts]\nstart = 5\narrive = 12\n")
+    page = tmp_path / "certificate.html"
+    only = ["challenge", "delivered", "redelivery", "every-applicant"]
+    code, cases = run(file, sandbox=sandbox.control.url, only=only, html=page)
+    server.shutdown()
+    server.server_close()
+    said = capsys.readouterr().out
+    wanted = {"challenge": "passed", "delivered": "failure", "redelivery": "error", "every-applicant": "error"}
+    assert (code, cases) == (1, wanted), said
+    assert said.count("500: Internal Server Error; only 200 counts") >= 3
+    assert re.search(rf"#[0-9]+ POST {here}/hook → 500", said)
+    entries = sandbox.control.ask("GET", f"journal?path={here}/hook&webhook=delivery")["entries"]
+    assert all(f"#{entry['number']} POST" in page.read_text() for entry in entries)
+
+
 def test_an_ats_that_cannot_be_started_is_told_with_its_last_words(
     run: Run, sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -106,6 +166,15 @@ def test_an_ats_that_cannot_be_started_is_told_with_its_last_words(
     said = " ".join(capsys.readouterr().out.split())
     assert "its last words: python -m examples.whole: error: unrecognized arguments: --prot" in said
     assert "Tern was tried in part" in said
+
+
+def test_the_faults_of_a_sandbox_that_runs_are_removed_first(
+    run: Run, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sandbox.control.ask("POST", "faults", {"when": {"route": "any"}, "what": {"status": 503}})
+    code, cases = run(EXAMPLE, sandbox=sandbox.control.url, only=["challenge"])
+    assert (code, cases) == (0, {"challenge": "passed"}), capsys.readouterr().out
+    assert sandbox.control.ask("GET", "faults")["rules"] == []
 
 
 def test_it_ends_at_the_first_failure_when_asked_to(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -119,6 +188,11 @@ def test_what_cannot_be_run_is_one_sentence(sandbox: Sandbox, tmp_path: Path) ->
     for given, said in (
         ({"only": ["hired"]}, "there is no case 'hired': there are challenge, wrong-signature"),
         ({"junit": tmp_path / "none/x.xml"}, "x.xml cannot be written: make the folder"),
+        ({"html": tmp_path}, f"{tmp_path} is a folder: give the name of a file in it"),
+        (
+            {"junit": Path("/proc/x.xml")},
+            "/proc/x.xml cannot be written (No such file or directory): give a place where you may write",
+        ),
         ({"sandbox": "http://127.0.0.1:9"}, "the sandbox at http://127.0.0.1:9/ does not answer"),
     ):
         with pytest.raises(Wrong, match=re.escape(said)):

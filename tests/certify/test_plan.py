@@ -46,11 +46,14 @@ def test_a_file_says_for_each_act_how_it_is_done(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("instead", "wrong", "said"),
     [
-        (VIEW, "", "acts.view is missing: say how a recruiter opens the applicant's record, or \"none\" if"),
-        (VIEW, "view = 1", 'acts.view is 1: give a table, or "none"'),
+        (VIEW, "", "acts.view is missing: say how a recruiter opens the applicant's record"),
+        ('display = "none"', "", "acts.display is missing: say how a recruiter sees the résumé in a viewer, or"),
+        (VIEW, 'view = "none"', 'acts.view is "none", and without it nothing can be certified: say how a rec'),
+        (VIEW, "view = 1", "acts.view is 1: give a table"),
         (VIEW, "view = { url = 1 }", "acts.view.url: this is a number; give text in quotes"),
         (VIEW, "view = { command = [1] }", "acts.view.command[0]: this is a number; give text in quotes"),
-        (VIEW, 'view = "click"', "acts.view is 'click': give a table, or \"none\""),
+        (VIEW, 'view = "click"', "acts.view is 'click': give a table"),
+        ('display = "none"', "display = 1", 'acts.display is 1: give a table, or "none" if there is no such thing'),
         (VIEW, VIEW + "\nhire = 1", "acts.hire is no act: there are view, download"),
         (VIEW, VIEW + '\nhire = "none"', "acts.hire is no act: there are view, download"),
         (VIEW, 'view = { url = "http://x/{id}", person = "click" }', "acts.view has url and person: give one of them"),

@@ -70,6 +70,20 @@ def test_a_part_that_dies_is_started_again(demo: Demo, part: str) -> None:
     assert f"{part} ended (killed by SIGKILL) and is started again" in demo.errors.read_text()
 
 
+def test_a_data_directory_is_one_sandboxs_at_a_time_however_that_ended(tmp_path: Path) -> None:
+    kept = ("--data-dir", str(tmp_path / "kept"))
+    with run_demo(tmp_path, *kept, "--control-port", "0", command="sandbox") as first:
+        for other in ("demo", "sandbox"):
+            done = unghost(other, "--json", "--port", "0", *kept)
+            assert (done.returncode, done.stdout) == (2, "")
+            said = f"a demo or sandbox runs in {kept[1]} already (process {first.process.pid}): end it, or give another"
+            assert said in done.stderr and done.stderr.count("\n") == 1
+        assert first.report(first.line["applications"][0], "APPLICATION_VIEWED").status_code == 201
+        first.process.kill()
+    with run_demo(tmp_path, *kept) as again:
+        assert again.line["client_id"] == first.line["client_id"]
+
+
 def test_the_same_data_directory_goes_on_where_it_was(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     with run_demo(tmp_path, "--data-dir", str(folder)) as first:

@@ -92,11 +92,17 @@ def test_the_command_winds_it_too(sandbox: Sandbox) -> None:
     wound = json.loads(sandbox.unghost("clock", "advance", "72h", at, "--json").stdout)
     assert (wound["moments"], wound["ready"], sandbox.now() - before) == (1, True, timedelta(hours=72))
     assert len(sandbox.mails()) == mails + 1
+    assert sandbox.unghost("clock", "advance", "2190-05-06T07:08:09Z", at).stdout.startswith("2190-05-06T07:08:09.000Z")
+    assert sandbox.unghost("clock", "freeze", "1m", at).stdout.startswith("2190-05-06T07:09:09.000Z")
     assert "it goes on" in sandbox.unghost("clock", "run", at).stdout
     assert "it goes on" in sandbox.unghost("clock", "show", at).stdout
     for arguments, said in (
         (["advance", "yesterday", at], "is no time: give a number with d, h, m, s or ms"),
         (["advance", "--to", "2020-01-01T00:00:00Z", at], "goes forward only"),
+        (["advance", "2020-01-01", at], "goes forward only"),
+        (["advance", "-1h", at], "'-1h' goes back, and the clock goes forward only"),
+        (["freeze", "-1h", at], "'-1h' goes back, and the clock goes forward only"),
+        (["freeze", "--bye=1h", at], "there is no option --bye"),
         (["advance", at], "give either, such as 72h"),
         (["show", "--sandbox", "here"], "--sandbox is 'here': give the control page's address"),
         (["show", "--sandbox", sandbox.base_url], "is no sandbox's control server"),

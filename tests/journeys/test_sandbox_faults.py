@@ -55,6 +55,20 @@ def test_a_status_comes_as_often_as_the_rule_says(sandbox: Sandbox) -> None:
     assert viewed(sandbox) == 201
 
 
+def test_a_rule_that_is_added_lets_nothing_happen_again(sandbox: Sandbox) -> None:
+    rule(sandbox, what={"status": 503}, nth=1)
+    rule(sandbox, when={"smtp": "rcpt", "to": MIRA}, what={"answer": "451 4.3.0 later"}, nth=1)
+    assert [viewed(sandbox), viewed(sandbox), viewed(sandbox, "9901500")] == [503, 201, 500]
+    sandbox.advance("1h")
+    assert [mail["copies"] for mail in sandbox.mails(MIRA)] == [1]
+    rule(sandbox, what={"status": 418}, nth=90)
+    rule(sandbox, when={"smtp": "mail"}, what={"answer": "451 4.3.0 later"}, nth=90)
+    sandbox._tokens.clear()  # an hour is longer than a token lasts
+    assert [viewed(sandbox), viewed(sandbox, "9901500")] == [201, 404]
+    sandbox.report(EXAMPLE, "APPLICATION_REJECTED")
+    assert sandbox.advance("72h")["moments"] == 1  # its mail was taken at the first try
+
+
 def test_chance_is_the_same_each_time(sandbox: Sandbox) -> None:
     rounds = []
     for _ in range(2):
@@ -178,7 +192,21 @@ def test_magic_applications_mean_a_fault(sandbox: Sandbox) -> None:
     wrong = sandbox.report("9900999", "APPLICATION_VIEWED")
     assert wrong.status_code == 400
     assert "looks like a magic application number and is none: they end with 001, " in wrong.json()["message"]
+    batch = {"elements": [{"jobApplicationId": id, "action": "APPLICATION_VIEWED"} for id in (EXAMPLE, "9901999")]}
+    headers = {"Authorization": f"Bearer {sandbox.token()}", "x-restli-method": "batch_create"}
+    url = f"{sandbox.base_url}/v2/jobApplicationLifecycleActions"
+    second = requests.post(url, json=batch, headers=headers, timeout=10)
+    assert second.status_code == 400
+    assert "9901999 looks like a magic application number and is none" in second.json()["message"]
     assert "9900503" in sandbox.told("GET", "faults")["magic"]["applications"]
+
+
+def test_methods_are_written_as_one_likes_and_a_204_has_no_body(sandbox: Sandbox) -> None:
+    rule(sandbox, when={"method": "post", "application": EXAMPLE}, what={"status": 204, "headers": {"X-Mark": "1"}})
+    answer = sandbox.report(EXAMPLE, "APPLICATION_VIEWED")
+    assert (answer.status_code, answer.content, answer.headers["x-mark"]) == (204, b"", "1")
+    assert "content-length" not in answer.headers
+    assert viewed(sandbox, "10001") == 201  # the line goes on as if nothing had been
 
 
 @pytest.mark.parametrize(
@@ -200,6 +228,21 @@ def test_magic_applications_mean_a_fault(sandbox: Sandbox) -> None:
         ({"when": {"smtp": "data"}, "what": {"answer": "451 x\r\n250 ok"}}, "give a code and words"),
         ({"when": {"route": "tokenz"}, "what": {"status": 503}}, "there is no route 'tokenz'"),
         ({"when": {"route": "tokens"}, "what": {"token": "expired"}}, "needs a report to act on"),
+        ({"when": {"route": "tokens", "application": "1"}, "what": {"cut": "after"}}, "call for a token names nobody"),
+        ({"when": {"method": "FETCH"}, "what": {"status": 503}}, "has the method 'FETCH': give one of GET, HEAD, POST"),
+        ({"when": {"method": "get"}, "what": {"status": 503}}, "never fits, for reports come by POST or DELETE"),
+        ({"when": {}, "what": {"status": 503}, "nth": []}, "never applies: give nth as 1, 2 or a list"),
+        ({"when": {"webhook": "challenge", "application": "1"}, "what": {"down": True}}, "is about no application"),
+        (
+            {"when": {"application": "99abc"}, "what": {"status": 503}},
+            "give urn:li:jobApplication:12345, or the number",
+        ),
+        ({"when": {"application": ""}, "what": {"status": 503}}, "has the application '': give urn"),
+        ({"when": {"application": "urn:li:job:1"}, "what": {"status": 503}}, "give urn:li:jobApplication:12345"),
+        ({"when": {"customer": "abc"}, "what": {"status": 503}}, "has the customer 'abc': give urn:li:organization:"),
+        ({"when": {}, "what": {"status": 503, "headers": {"a b": ""}}}, "has the header 'a b': give letters, digits"),
+        ({"when": {}, "what": {"status": 503, "headers": {"a": "b\r\nc: d"}}}, "a header a that cannot be sent: give"),
+        ({"when": {}, "what": {"status": 204, "body": {}}}, "answers 204 with a body, and that has none"),
         ({"when": {}, "what": {"statuz": 503}}, "unknown field `statuz`"),
         ({"what": {"status": 503}}, "missing required field `when`"),
         ([1], "cannot be read: Expected `object`"),

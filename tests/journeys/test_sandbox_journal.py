@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from datetime import datetime
@@ -15,6 +16,7 @@ import requests
 
 from tests.journeys.winding import Sandbox
 from tests.journeys.winding import sandbox as run_sandbox
+from unghost.wire.lifecycle import milliseconds
 
 EXAMPLE, REPORTS = "urn:li:jobApplication:12345678", "/v2/jobApplicationLifecycleActions"
 
@@ -101,6 +103,30 @@ def test_entries_are_found_by_each_filter(sandbox: Sandbox) -> None:
     assert sandbox.ask("GET", "journal/999999").status_code == 404
 
 
+def test_all_that_a_call_is_about_is_found(sandbox: Sandbox) -> None:
+    """A batch names several applications, and a DELETE an action, whose application the board knows."""
+    now = milliseconds(sandbox.now())
+    reports = [
+        {"jobApplicationId": id, "action": "APPLICATION_REJECTED", "performedAt": now}
+        for id in (EXAMPLE, "urn:li:jobApplication:10001")
+    ]
+    headers = {"Authorization": f"Bearer {sandbox.token()}", "x-restli-method": "batch_create"}
+    batch = requests.post(sandbox.base_url + REPORTS, json={"elements": reports}, headers=headers, timeout=10)
+    action = batch.json()["elements"][1]["id"]
+    rule = {"when": {"application": "10001", "method": "DELETE"}, "what": {"status": 503}, "nth": 1}
+    sandbox.told("POST", "faults", rule)
+    token = {"Authorization": headers["Authorization"]}
+    url = f"{sandbox.base_url}{REPORTS}/{action}"
+    assert [requests.delete(url, headers=token, timeout=10).status_code for _ in range(2)] == [503, 204]
+    assert requests.delete(f"{sandbox.base_url}{REPORTS}/999999", headers=token, timeout=10).status_code == 404
+    found = entries(sandbox, "application=10001")
+    assert [(entry["method"], entry["status"]) for entry in found] == [("DELETE", 204), ("DELETE", 503), ("POST", 200)]
+    assert found[2]["applications"] == ["12345678", "10001"]
+    assert {entry["method"] for entry in entries(sandbox, f"application={EXAMPLE}")} == {"POST"}
+    led_to = sandbox.told("GET", f"journal/{found[0]['number']}")["led_to"]
+    assert [notice["reason"] for notice in led_to] == ["withdrawn"]
+
+
 def test_an_entry_can_be_sent_again_as_a_command(sandbox: Sandbox) -> None:
     first = sandbox.report(EXAMPLE, "APPLICATION_VIEWED", note='it\'s "quoted" & odd')
     [entry] = entries(sandbox, f"path={REPORTS}")
@@ -111,6 +137,31 @@ def test_an_entry_can_be_sent_again_as_a_command(sandbox: Sandbox) -> None:
     assert done.stdout.startswith("HTTP/1.1 201"), done.stdout + done.stderr
     again = entries(sandbox, f"path={REPORTS}")[0]
     assert again["actions"] == [int(first.headers["x-linkedin-id"])]  # the same report: the same action
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
+def test_a_command_sends_what_came_whatever_stands_in_it(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Brackets are no pattern, a body with @ is no file, a HEAD waits for nothing."""
+    secret = tmp_path / "secret"
+    secret.write_text("nobody may read this")
+    for method, path, body in (
+        ("POST", f"{REPORTS}?ids[0]={{1,2}}", f"@{secret}"),
+        ("POST", REPORTS, "line\nline\r\n$HOME `id`"),
+        ("HEAD", "/jobs", None),
+        ("DELETE", f"{REPORTS}/17", None),
+    ):
+        text = {"Content-Type": "text/plain"} if body else {}
+        url = sandbox.base_url + path
+        with requests.Session() as session:
+            first = session.send(requests.Request(method, url, headers=text, data=body).prepare(), timeout=10)
+        [entry] = entries(sandbox, "limit=1")
+        command = sandbox.ask("GET", f"journal/{entry['number']}/curl").text
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=20)
+        assert done.stdout.startswith(f"HTTP/1.1 {first.status_code}"), done.stdout + done.stderr
+        [again] = entries(sandbox, "limit=1")
+        assert again["number"] == entry["number"] + 1
+        same = ("method", "path", "body", "status", "reason")
+        assert [again[name] for name in same] == [entry[name] for name in same]
 
 
 def test_what_is_doubtful_at_linkedin_is_warned_of_and_refused_when_strict(sandbox: Sandbox) -> None:
@@ -149,6 +200,27 @@ def test_answers_are_dated_by_the_sandboxs_clock(sandbox: Sandbox) -> None:
     assert parsedate_to_datetime(answer.headers["date"]) == sandbox.now().replace(microsecond=0)
     [entry] = entries(sandbox, f"path={REPORTS}")
     assert abs((datetime.fromisoformat(entry["at"]) - sandbox.now()).total_seconds()) < 0.002
+
+
+def test_what_was_set_and_counted_survives_a_restart(tmp_path: Path) -> None:
+    folder = str(tmp_path / "kept")
+
+    def viewed(sandbox: Sandbox, application: str) -> int:
+        context = "urn:li:organization:12345"
+        return sandbox.report(application, "APPLICATION_VIEWED", integrationContext=context).status_code
+
+    with run_sandbox(tmp_path, "--data-dir", folder) as first:
+        first.told("PUT", "strictness", {"level": "linkedin"})
+        first.told("POST", "faults", {"when": {}, "what": {"status": 503}, "nth": 2})
+        assert viewed(first, EXAMPLE) == 201
+        assert viewed(first, "9901500") == 503
+    with run_sandbox(tmp_path, "--data-dir", folder) as again:
+        assert again.told("GET", "strictness") == {"level": "linkedin"}
+        shown = again.told("GET", "faults")["rules"]
+        assert [(one["fitted"], one["applied"]) for one in shown] == [(2, 1)]
+        assert viewed(again, "9901500") == 404
+        again.reset()
+        assert again.told("GET", "strictness") == {"level": "lenient"}
 
 
 def test_the_export_is_one_object_a_line_and_survives_a_restart(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ async def test_who_has_the_whole_answer_finds_it_in_the_journal(
 
     path = "/v2/jobApplicationLifecycleActions"
     scope = {"type": "http", "method": "POST", "path": path, "headers": [], "query_string": b""}
-    await Recorder(board, journal, clock, faults, Strictness())(scope, receive, send)
+    await Recorder(board, journal, clock, faults, Strictness(tmp_path / "strictness"))(scope, receive, send)
     [(status, answer, fault)] = found[-1]
     assert (status, fault) == (503 if what == {"status": 503} else 201, "odd" if what else None)
     assert answer == "stored" or "answers so" in answer

@@ -59,6 +59,13 @@ def test_not_told_means_no_notice_and_no_mail() -> None:
     withheld = report(1, notice("EMAIL", "withheld", "no_consent"))
     assert told.not_told(seen(withheld), VIEWED, "no_consent") is None
     assert told.not_told(seen(report(1, notice("EMAIL"), by=None)), None, None) is None  # the board's own is not meant
+    assert str(told.not_told(seen(withheld), VIEWED, "noconsent")).startswith(
+        "was not told, but for 'no_consent', not for 'noconsent': EMAIL "
+    )
+    held = seen(report(1, notice("EMAIL", "waiting")))
+    assert str(told.not_told(held, VIEWED, "no_consent")).startswith(
+        "was not told, but is waiting, not for 'no_consent'"
+    )
     assert told.not_told(seen(withheld, mails=[mail(1)]), VIEWED, None) == "got 1 mail: 'viewed'"
 
 

@@ -31,7 +31,8 @@ def certify(
 ) -> int:
     """Try your ATS against a sandbox: every applicant, each occurrence, the right action, and when things go wrong.
 
-    Exit code 0: all passed; 1: some did not; 2: nothing could be tried. There is a report in every case.
+    Exit code 0: all passed; 1: some did not; 2: nothing could be tried; 130 or 143: it was interrupted. There is a
+    report in every case.
     """
     from unghost.clock import SystemClock
     from unghost.sandbox.certify import plan, run, told
@@ -51,8 +52,8 @@ def certify(
     try:
         wanted, cases = plan.load(file), run.chosen(only or [])
         for path in (junit, html):
-            if path is not None and not path.absolute().parent.is_dir():
-                raise Wrong(f"{path} cannot be written: make the folder {path.parent} first")
+            if path is not None:
+                _writable(path)
         console.print(f"Trying {wanted.name}: {len(cases)} cases. Starting …", style="dim")
         made = run.certify(
             wanted,
@@ -73,4 +74,21 @@ def certify(
     if html is not None:
         html.write_bytes(told.page(made))
         console.print(f"The page: {html}", style="dim")
+    if made.interrupted is not None:
+        return 128 + made.interrupted
     return 0 if made.passed else 1
+
+
+def _writable(path: Path) -> None:
+    """See that a report can be written there, before an hour is spent on it. Raises `Wrong`."""
+    if path.is_dir():
+        raise Wrong(f"{path} is a folder: give the name of a file in it")
+    if not path.absolute().parent.is_dir():
+        raise Wrong(f"{path} cannot be written: make the folder {path.parent} first")
+    there = path.exists()
+    try:
+        path.open("ab").close()
+    except OSError as error:
+        raise Wrong(f"{path} cannot be written ({error.strerror}): give a place where you may write") from None
+    if not there:
+        path.unlink()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
 from unghost.cli.frame import Wrong, out
+
+_MOMENT = re.compile("[0-9]{4}-")
 
 clock = App(name="clock", help="The test clock of a sandbox that runs.")
 
@@ -48,7 +51,9 @@ def show(*, sandbox: Sandbox = _USUAL) -> int:
 
 @clock.command
 def advance(
-    by: Annotated[str | None, Parameter(help="A time, such as 72h or 1h30m.")] = None,
+    by: Annotated[
+        str | None, Parameter(help="A time, such as 72h or 1h30m, or a moment.", allow_leading_hyphen=True)
+    ] = None,
     *,
     to: Annotated[str | None, Parameter(help="A moment instead, such as 2026-12-01T12:00:00Z.")] = None,
     sandbox: Sandbox = _USUAL,
@@ -63,8 +68,10 @@ def advance(
 
 @clock.command
 def freeze(
+    by: Annotated[
+        str | None, Parameter(help="Wind it on by this time, or to this moment, before.", allow_leading_hyphen=True)
+    ] = None,
     *,
-    by: Annotated[str | None, Parameter(help="Wind it on by this time before.")] = None,
     to: Annotated[str | None, Parameter(help="Wind it on to this moment before.")] = None,
     sandbox: Sandbox = _USUAL,
 ) -> int:
@@ -79,6 +86,11 @@ def run(*, sandbox: Sandbox = _USUAL) -> int:
 
 
 def _given(by: str | None, to: str | None) -> dict[str, object]:
+    """The body of the call. A moment that was given without --to is one all the same."""
+    if by is not None and by.startswith("--"):
+        raise Wrong(f"there is no option {by.partition('=')[0]}: see `unghost clock --help`")
+    if by is not None and to is None and _MOMENT.match(by):
+        by, to = None, by
     return {name: value for name, value in (("by", by), ("to", to)) if value is not None}
 
 

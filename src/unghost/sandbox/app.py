@@ -26,7 +26,7 @@ from unghost.jobboard.store import access
 from unghost.jobboard.tombstones import Tombstones
 from unghost.postgres import connect, migrate
 from unghost.sandbox.clock_file import LAST, ClockFile
-from unghost.sandbox.deployment import deployed, keep_private, kept_secret, measured
+from unghost.sandbox.deployment import InUse, alone, deployed, keep_private, kept_secret, measured
 from unghost.sandbox.example_ats import NO_EXAMPLES, ExampleAts, examples, webhook
 from unghost.sandbox.parts import HOST, Listening, Plan, PortTaken, address, listening, parts
 from unghost.sandbox.processes import Processes, inherited_environment
@@ -116,7 +116,7 @@ async def run(
         async with _running(settings, wishes, clock, say) as demo:
             announce(demo)
             await asyncio.Event().wait()
-    except (PortTaken, NeverReady) as error:
+    except (PortTaken, NeverReady, InUse) as error:
         raise DemoFailed(str(error)) from None
     except asyncio.CancelledError:
         if not stopped.is_set():
@@ -130,6 +130,7 @@ async def _running(settings: Settings, wishes: Wishes, clock: Clock, say: Callab
         if wishes.folder is None:
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        stack.enter_context(alone(folder))
         logs = folder / "logs"
         logs.mkdir(exist_ok=True, mode=0o700)
         bound = listening(wishes.port, wishes.control, wishes.control_port, _last_port(folder))

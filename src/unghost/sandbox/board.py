@@ -51,7 +51,7 @@ async def serve(
     journal = Journal(settings.data_dir / "journal.jsonl")
     journal.open()
     faults = Faults(settings.data_dir / FAULTS, pool, clock)
-    strictness = Strictness()
+    strictness = Strictness(settings.data_dir / "strictness")
     app = Recorder(create_app(settings, clock), journal, clock, faults, strictness)
     addresses = {"board": settings.base_url + "/", "inbox": inbox, "ats": ats}
     controls = Control(
@@ -59,6 +59,7 @@ async def serve(
         winder=Winder(clock, pool, settings.lease),
         snapshots=Snapshots(settings.database_url, settings.data_dir, clock),
         addresses={name: url for name, url in addresses.items() if url},
+        changed=journal.ring,
         resettable=(journal, faults, strictness),
     )
     pages = Pages(controls, journal, faults, strictness, pool)

@@ -5,7 +5,7 @@ Every call takes and gives JSON, and is done when it is answered: whoever was to
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -63,12 +63,16 @@ class Resettable(Protocol):
 
 @dataclass(kw_only=True)
 class Control:
-    """What the calls work on. `addresses`: where the sandbox's other servers are, by name."""
+    """What the calls work on. `addresses`: where the sandbox's other servers are, by name.
+
+    `changed` is called when the clock or a state is another one: pages that are open show it.
+    """
 
     clock: ClockFile
     winder: Winder
     snapshots: Snapshots
     addresses: dict[str, str]
+    changed: Callable[[], None]
     resettable: Iterable[Resettable] = ()
 
     def application(self, routes: Iterable[BaseRoute] = (), help: str = "") -> OnlyFromHere:
@@ -112,11 +116,15 @@ class Control:
         return await self._wound(by if wish.to is None else moment(wish.to), stop=True)
 
     async def _wound(self, to: datetime | timedelta, *, stop: bool) -> Response:
-        done = await self.winder.wind(to, stop=stop)
+        try:
+            done = await self.winder.wind(to, stop=stop)
+        finally:  # it may have come some of the way
+            self.changed()
         return JSONResponse(self.shown() | {"before": said(done.before), "moments": done.moments, "ready": True})
 
     async def _run(self, request: Request) -> Response:
         self.clock.run()
+        self.changed()
         return JSONResponse(self.shown())
 
     async def _settle(self, request: Request) -> Response:
@@ -131,7 +139,9 @@ class Control:
         await self.winder.alone(partial(self.snapshots.put_back, wish.to))
         if inbox := self.addresses.get("inbox"):
             await inbox_call.empty(inbox)
+        self.changed()
         await self.winder.settle()
+        self.changed()
         return JSONResponse(self.shown() | {"state": wish.to, "ready": True})
 
     async def _names(self, request: Request) -> Response:
@@ -140,6 +150,7 @@ class Control:
     async def _take(self, request: Request) -> Response:
         wish = await body(request, _Named)
         await self.snapshots.take(wish.name)
+        self.changed()
         return JSONResponse({"snapshots": self.snapshots.names()}, 201)
 
 

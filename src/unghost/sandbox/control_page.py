@@ -124,10 +124,12 @@ class Pages:
 
     async def _add(self, request: Request) -> Response:
         self.faults.add(rules.read(msgspec.json.encode(await body(request, Any))))
+        self.journal.ring()
         return JSONResponse({"rules": self.faults.shown()}, 201)
 
     async def _remove(self, request: Request) -> Response:
         self.faults.reset()
+        self.journal.ring()
         return Response(status_code=204)
 
     async def _level(self, request: Request) -> Response:
@@ -135,11 +137,12 @@ class Pages:
             wish = await body(request, _Level)
             if wish.level not in STRICTNESSES:
                 raise Wrong(f"{wish.level[:40]!r} is no strictness: give {' or '.join(STRICTNESSES)}")
-            self.strictness.level = wish.level
+            self.strictness.set(wish.level)
+            self.journal.ring()
         return JSONResponse({"level": self.strictness.level})
 
     async def _live(self, request: Request) -> Response:
-        """Say `entry` whenever the journal has changed; the page then asks for its list again."""
+        """Say `changed` with the clock whenever something has; the page then asks for itself again."""
 
         async def events() -> AsyncIterator[dict[str, str]]:
             changed, unwatch = self.journal.watch()
@@ -149,7 +152,7 @@ class Pages:
                     await changed.wait()
                     await asyncio.sleep(0.05)  # what comes together is shown together
                     changed.clear()
-                    yield {"event": "entry", "data": json.dumps(self.control.shown())}
+                    yield {"event": "changed", "data": json.dumps(self.control.shown())}
             finally:
                 unwatch()
 
@@ -160,8 +163,7 @@ class Pages:
 
     def _html(self, template: str, request: Request, **more: Any) -> Response:
         wanted, most = _wanted(request)
-        part = "journal_list.html" if request.query_params.get("part") == "list" else template
-        text = self._templates.get_template(part).render(
+        text = self._templates.get_template(template).render(
             entries=list(islice(self.journal.newest_first(wanted), min(most, _LISTED))),
             clock=self.control.shown(),
             addresses=self.control.addresses,
@@ -170,9 +172,7 @@ class Pages:
             levels=STRICTNESSES,
             snapshots=self.control.snapshots.names(),
             wanted=wanted,
-            query=urlencode(
-                [(name, value) for name, value in request.query_params.items() if value and name != "part"]
-            ),
+            query=urlencode([(name, value) for name, value in request.query_params.items() if value]),
             **more,
         )
         return HTMLResponse(
@@ -201,7 +201,7 @@ class Pages:
 
 def _wanted(request: Request, usual: int = _LISTED) -> tuple[Wanted, int]:
     """The filter of a query, and how many at most. Raises `Wrong` for a name that is none."""
-    given = {name: value for name, value in request.query_params.items() if value and name != "part"}
+    given = {name: value for name, value in request.query_params.items() if value}
     try:
         most = int(given.pop("limit", usual))
         return msgspec.convert(given, Wanted, strict=False), max(0, most)

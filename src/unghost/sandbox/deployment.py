@@ -5,6 +5,7 @@ Used by every command that works on a board of this machine. Must not change wha
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import sys
@@ -60,6 +61,28 @@ def _keep(server: Embedded, ended: threading.Event) -> None:
             except PostgresError as error:
                 said = f"PostgreSQL ended: {error}"
             print(f"unghost: {said}", file=sys.stderr, flush=True)
+
+
+class InUse(Exception):
+    """Another program works in this data directory. The message is one sentence with the remedy."""
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Work in this data directory as the only demo or sandbox; whoever is killed gives it free. Raises `InUse`."""
+    descriptor = os.open(folder / "in-use", os.O_RDWR | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "r+", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InUse(
+                f"a demo or sandbox runs in {folder} already (process {file.read().strip()}): end it, or give another "
+                "--data-dir"
+            ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
 
 
 @contextmanager

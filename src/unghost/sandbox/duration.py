@@ -23,6 +23,8 @@ def duration(given: str) -> timedelta:
 
 def written(time: timedelta) -> str:
     """A time as `duration` reads it, in its largest units; what is below a millisecond is left out."""
+    if time < timedelta(0):
+        return f"-{written(-time)}"
     left, parts = time // timedelta(milliseconds=1), []
     for unit, name in _UNITS.items():
         count, left = divmod(left, timedelta(**{name: 1}) // timedelta(milliseconds=1))

@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from psycopg_pool import AsyncConnectionPool
+import psycopg
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unghost.clock import Clock
-from unghost.jobboard.store import access, consent, winding
-from unghost.sandbox import magic, rules
-from unghost.sandbox.deployment import keep_private
-from unghost.sandbox.rules import ROUTES, Rule, Turn, What, When
+from unghost.jobboard.store import access, consent, explaining, winding
+from unghost.sandbox import magic, rules, turns
+from unghost.sandbox.rules import ROUTES, Rule, What, When
+from unghost.sandbox.turns import Book, Turns
 from unghost.wire import restli
 from unghost.wire.refusals import Refusal, Refused
 
@@ -28,17 +31,27 @@ from unghost.wire.refusals import Refusal, Refused
 CUT = "unghost.cut"
 _REFUSALS = {429: Refusal.TOO_MANY_CALLS, 500: Refusal.INTERNAL, 503: Refusal.OVERLOADED, 401: Refusal.EXPIRED_TOKEN}
 _PROBE_SECONDS = 5.0
+_COUNTS = "calls-counted.json"
 
 
 @dataclass(frozen=True)
 class Call:
-    """A request as rules see it; header names are in small letters."""
+    """A request as rules see it; header names are in small letters. `of_taken_back`: the number of the application
+    whose report is taken back."""
 
     method: str
     path: str
     headers: dict[str, str]
     body: bytes
     decoded: Any
+    of_taken_back: str | None = None
+
+    @property
+    def taken_back(self) -> int | None:
+        """The action whose report a DELETE takes back."""
+        begin, _, id = self.path.partition("?")[0].rstrip("/").rpartition("/")
+        found = self.method == "DELETE" and begin in restli.PATHS and re.fullmatch("[0-9]{1,18}", id)
+        return int(id) if found else None
 
     @cached_property
     def reports(self) -> list[dict[str, Any]]:
@@ -48,13 +61,12 @@ class Call:
         found = elements if isinstance(elements, list) else [given]
         return [one for one in found if isinstance(one, dict)]
 
-    @property
-    def application(self) -> str | None:
-        """The number of the first application that it names."""
-        return next(
-            (given.rpartition(":")[2] for one in self.reports if isinstance(given := one.get("jobApplicationId"), str)),
-            None,
-        )
+    @cached_property
+    def applications(self) -> list[str]:
+        """The numbers of the applications that it is about, in order."""
+        given = [one.get("jobApplicationId") for one in self.reports]
+        named = [str(each).rpartition(":")[2] for each in given if isinstance(each, str | int)]
+        return list(dict.fromkeys([self.of_taken_back, *named] if self.of_taken_back else named))
 
     @property
     def customer(self) -> str | None:
@@ -82,42 +94,50 @@ class Faults:
     path: Path
     pool: AsyncConnectionPool
     clock: Clock
-    _turns: list[Turn] = field(default_factory=list)
+    _book: Book = field(init=False)
+    _turns: Turns = field(init=False)
 
     def __post_init__(self) -> None:
-        self._set(rules.read(self.path.read_bytes()) if self.path.exists() else [])
+        self._book = turns.read(self.path)
+        self._turns = Turns(self.path.with_name(_COUNTS), lambda rule: not rule.of_mails)
+        self._turns.follow(self._book)
 
     def shown(self) -> list[dict[str, Any]]:
         """The rules that were given, with how many calls fitted each and to how many it was applied."""
-        given = self._turns[: len(self._turns) - len(magic.rules())]
-        return [
-            json.loads(rules.write([turn.rule]))[0]
-            | ({} if _of_mails(turn.rule) else {"fitted": turn.fitted, "applied": turn.applied})
-            for turn in given
-        ]
+        shown = []
+        for given in self._book.given:
+            turn = self._turns.of(given.number)
+            counted = {"fitted": turn.fitted, "applied": turn.applied} if turn else {}
+            shown.append(json.loads(rules.write([given.rule]))[0] | counted)
+        return shown
 
     def add(self, given: Sequence[Rule]) -> None:
-        """Rules that come after those that there are; their counts begin anew."""
-        self._write([turn.rule for turn in self._turns[: len(self._turns) - len(magic.rules())]] + list(given))
+        """Rules that come after those that there are, which count on."""
+        self._write(self._book.added(given))
 
     def reset(self) -> None:
         """No rules but the magic values, and these as if nobody had used them."""
-        self._write([])
+        self._write(self._book.emptied())
+
+    async def known(self, call: Call) -> Call:
+        """The call with what only the board knows of it: whose report a DELETE takes back."""
+        if (action := call.taken_back) is None:
+            return call
+        with suppress(psycopg.OperationalError, PoolTimeout):  # the board will say so
+            async with self.pool.connection() as connection:
+                if number := await explaining.application_of(connection, action):
+                    return replace(call, of_taken_back=str(number))
+        return call
 
     async def of_call(self, call: Call) -> Rule | None:
         """The rule for a call of a partner's; it counts as applied."""
-        if said := magic.unknown(call.application):
+        if said := next(filter(None, map(magic.unknown, call.applications)), None):
             body = Refused(Refusal.UNKNOWN_APPLICATION, said).body() | {"status": 400}
             return Rule(name="unknown magic value", when=When(), what=What(status=400, body=body))
-        chosen = None
-        for turn in self._turns:
-            if (
-                not (_of_mails(turn.rule) or turn.rule.when.webhook)
-                and await self._fits(turn.rule.when, call)
-                and turn.comes()
-            ):
-                chosen = chosen or turn.rule
-        return chosen
+        fitting = [
+            turn for turn in self._turns if not turn.rule.when.webhook and await self._fits(turn.rule.when, call)
+        ]
+        return self._turns.come(fitting)
 
     async def serve(
         self, rule: Rule | None, call: Call, app: ASGIApp, scope: Scope, receive: Receive, send: Send
@@ -141,27 +161,23 @@ class Faults:
 
     def of_webhook(self, kind: str, application: str | None, customer: str | None) -> Rule | None:
         """The rule for a call of the board's to a webhook, about this application, of this customer."""
-        chosen = None
-        for turn in self._turns:
-            when = turn.rule.when
-            fits = (
+
+        def fits(when: When) -> bool:
+            return (
                 when.webhook in (kind, "any")
                 and (when.application is None or when.application.rpartition(":")[2] == application)
                 and (when.customer is None or when.customer.rpartition(":")[2] == customer)
             )
-            if fits and turn.comes():
-                chosen = chosen or turn.rule
-        return chosen
+
+        return self._turns.come(turn for turn in self._turns if fits(turn.rule.when))
 
     async def _fits(self, when: When, call: Call) -> bool:
         path = call.path.partition("?")[0]
         beginnings = ROUTES.get(when.route or "reports", (when.route or "",))
         if not path.startswith(beginnings) or when.method not in (None, call.method):
             return False
-        if when.application is not None:
-            named = {str(one.get("jobApplicationId")).rpartition(":")[2] for one in call.reports}
-            if when.application.rpartition(":")[2] not in named:
-                return False
+        if when.application is not None and when.application.rpartition(":")[2] not in call.applications:
+            return False
         return when.customer is None or when.customer.rpartition(":")[2] == str(await self._customer(call))
 
     async def _customer(self, call: Call) -> int | str | None:
@@ -189,21 +205,15 @@ class Faults:
                     now=now,
                 )
 
-    def _write(self, given: list[Rule]) -> None:
-        keep_private(self.path, rules.write(given).decode() + "\n")
-        self._set(given)
-
-    def _set(self, given: list[Rule]) -> None:
-        self._turns = [Turn(rule) for rule in [*given, *magic.rules()]]
-
-
-def _of_mails(rule: Rule) -> bool:
-    return rule.when.smtp is not None or rule.when.to is not None
+    def _write(self, book: Book) -> None:
+        book.write(self.path)
+        self._book = book
+        self._turns.follow(book)
 
 
 def _body(rule: Rule) -> Any:
     what = rule.what
-    if what.body is not None or what.status is None:
+    if what.body is not None or what.status is None or what.status in rules.BODILESS:
         return what.body
     said = f"the sandbox's rule {rule.called!r} answers so"
     refusal = _REFUSALS.get(what.status)
@@ -211,9 +221,12 @@ def _body(rule: Rule) -> Any:
 
 
 async def _answer(send: Send, status: int, body: Any, headers: dict[str, str]) -> None:
-    content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    kind = "text/plain; charset=utf-8" if isinstance(body, str) else "application/json"
-    named = {"content-type": kind, "content-length": str(len(content))} | {k.lower(): v for k, v in headers.items()}
+    content, named = b"", {}
+    if body is not None:
+        content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        kind = "text/plain; charset=utf-8" if isinstance(body, str) else "application/json"
+        named = {"content-type": kind, "content-length": str(len(content))}
+    named |= {name.lower(): value for name, value in headers.items()}
     listed = [(name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in named.items()]
     await send({"type": "http.response.start", "status": status, "headers": listed})
     await send({"type": "http.response.body", "body": content})

@@ -27,8 +27,9 @@ TOKEN_SHOWN = "Bearer $TOKEN"  # noqa: S105
 class Entry(msgspec.Struct, kw_only=True):
     """One request and its answer. `number` counts from 1; `took_ms` is by the machine's clock, `at` by the sandbox's.
 
-    `actions` are the ids that the answer names; `fault` says what a rule did to it; `warnings` what worked here and is
-    doubtful at LinkedIn. `webhook`: it is a call of the board's to an ATS, whose whole URL is `path`.
+    `application` is the first of all `applications` that the call is about; `actions` are the ids that the answer
+    names, or that of the report that is taken back; `fault` says what a rule did to it; `warnings` what worked here and
+    is doubtful at LinkedIn. `webhook`: it is a call of the board's to an ATS, whose whole URL is `path`.
     """
 
     number: int
@@ -43,6 +44,7 @@ class Entry(msgspec.Struct, kw_only=True):
     answer_headers: list[tuple[str, str]] = []
     answer: str = ""
     application: str | None = None
+    applications: list[str] = []
     customer: str | None = None
     actions: list[int] = []
     fault: str | None = None
@@ -51,12 +53,14 @@ class Entry(msgspec.Struct, kw_only=True):
 
     def curl(self, base_url: str) -> str:
         """The same request as a command for a shell; the token is taken from the variable TOKEN."""
-        words = ["curl", "-i", "-X", self.method, self.path if self.webhook else base_url.rstrip("/") + self.path]
+        # -g: brackets in an address are no pattern. A HEAD by -X would wait for a body that never comes.
+        how = ["-I"] if self.method == "HEAD" else ["-i", "-X", self.method]
+        words = ["curl", "-g", *how, self.path if self.webhook else base_url.rstrip("/") + self.path]
         for name, value in self.headers:
             if name not in ("host", "content-length", "connection", "accept-encoding", "user-agent", "cookie"):
                 words += ["-H", f"{name}: {value}"]
         if self.body:
-            words += ["--data-binary", self.body]
+            words += ["--data-raw", self.body]
         return " ".join(f'"{word}"' if word.endswith(TOKEN_SHOWN) else shlex.quote(word) for word in words)
 
 
@@ -79,7 +83,7 @@ class Wanted(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
             and (self.method is None or entry.method == self.method.upper())
             and (self.path is None or entry.path.startswith(self.path))
             and (self.status is None or str(entry.status).startswith(self.status.rstrip("x")))
-            and (self.application is None or entry.application == self.application.rpartition(":")[2])
+            and (self.application is None or self.application.rpartition(":")[2] in entry.applications)
             and (not self.warned or bool(entry.warnings))
             and (self.webhook is None or self.webhook == (entry.webhook and "any") or self.webhook == entry.webhook)
             and (self.text is None or self.text.lower() in _everything(entry))
@@ -120,13 +124,13 @@ class Journal:
             self._lines += 1
             if self._lines > 2 * MOST:
                 self._write_anew()
-        self._ring()
+        self.ring()
 
     def reset(self) -> None:
         """Forget all entries; numbers go on."""
         self._entries.clear()
         self._write_anew()
-        self._ring()
+        self.ring()
 
     def entry(self, number: int) -> Entry | None:
         """One entry."""
@@ -141,6 +145,11 @@ class Journal:
         changed = asyncio.Event()
         self._watchers.add(changed)
         return changed, lambda: self._watchers.discard(changed)
+
+    def ring(self) -> None:
+        """Tell those who watch that something has changed, if not here then about it."""
+        for watcher in self._watchers:
+            watcher.set()
 
     def _keep(self, entry: Entry) -> None:
         self._entries[entry.number] = entry
@@ -158,10 +167,6 @@ class Journal:
         self._file.flush()
         unfinished.replace(self.path)
         self._lines = len(self._entries)
-
-    def _ring(self) -> None:
-        for watcher in self._watchers:
-            watcher.set()
 
 
 def _everything(entry: Entry) -> str:

@@ -50,9 +50,9 @@ def rules() -> list[Rule]:
     return found
 
 
-def unknown(application: str | None) -> str | None:
+def unknown(application: str) -> str | None:
     """The sentence for a number that looks magic and is none."""
-    if application is None or len(application) != 7 or not application.startswith((_ALWAYS, _ONCE)):
+    if len(application) != 7 or not application.startswith((_ALWAYS, _ONCE)):
         return None
     if application in APPLICATIONS:
         return None

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, cast
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from unghost.sandbox import magic, rules
-from unghost.sandbox.rules import Rule, Turn
+from unghost.sandbox import rules, turns
+from unghost.sandbox.rules import Rule
+from unghost.sandbox.turns import Turns
 
 if TYPE_CHECKING:
     from unghost.sandbox.inbox import Inbox
 
 _CUT = "421 4.4.2 the line is cut"
+_COUNTS = "mails-counted.json"
 
 
 @dataclass
@@ -26,28 +28,30 @@ class MailFaults:
     """The rules about mails; magic addresses come after those that somebody gave."""
 
     path: Path
-    _read_at: int = -1
-    _turns: list[Turn] = field(default_factory=list)
+    _read_at: tuple[int, int] | None = None
+    _turns: Turns = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._turns = Turns(self.path.with_name(_COUNTS), lambda rule: rule.of_mails)
+        self._turns.follow(turns.read(self.path))
 
     def rule(self, phase: str, address: str) -> Rule | None:
         """What is to happen to a mail to (in the phase `mail`: from) this address."""
         self._refresh()
-        chosen = None
-        for turn in self._turns:
-            when = turn.rule.when
-            if (when.smtp or "data") == phase and _fits(when.to, address) and turn.comes():
-                chosen = chosen or turn.rule
-        return chosen
+        return self._turns.come(
+            turn
+            for turn in self._turns
+            if (turn.rule.when.smtp or "data") == phase and _fits(turn.rule.when.to, address)
+        )
 
     def _refresh(self) -> None:
-        try:
-            at = self.path.stat().st_mtime_ns
-            given = rules.read(self.path.read_bytes()) if at != self._read_at else None
-        except FileNotFoundError:
-            at, given = 0, [] if self._read_at else None
-        if given is not None:
-            mails = [rule for rule in [*given, *magic.rules()] if rule.when.smtp or rule.when.to]
-            self._turns, self._read_at = [Turn(rule) for rule in mails], at
+        if not self.path.exists():
+            return
+        found = self.path.stat()
+        at = (found.st_mtime_ns, found.st_ino)
+        if at != self._read_at:
+            self._turns.follow(turns.read(self.path))
+            self._read_at = at
 
 
 @dataclass

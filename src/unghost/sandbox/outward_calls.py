@@ -84,7 +84,7 @@ class OutwardCalls:
 
     async def _ended(self, request: Request) -> Response:
         call = await body(request, Ended)
-        application = call.begun.application
+        application = None if call.begun.application is None else str(call.begun.application)
         self.journal.add(
             Entry(
                 number=self.journal.next_number(),
@@ -98,7 +98,8 @@ class OutwardCalls:
                 headers=call.headers,
                 body=readable(call.body, "application/json"),
                 answer=readable(call.answer, "application/json"),
-                application=None if application is None else str(application),
+                application=application,
+                applications=[application] if application else [],
                 customer=call.fault.customer,
                 fault=call.fault.called,
             )

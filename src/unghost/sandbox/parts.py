@@ -15,7 +15,7 @@ from unghost.sandbox.processes import Part, listen
 
 HOST = "127.0.0.1"
 #: Where the fault rules lie in the data directory.
-FAULTS = "faults.json"
+FAULTS = "rules.json"
 #: Where people look first; each is taken only if it is free and no other port was asked for.
 USUAL_PORT, USUAL_CONTROL_PORT = 8400, 8401
 

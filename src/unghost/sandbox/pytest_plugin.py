@@ -53,7 +53,7 @@ def _unghost_sandbox(pytestconfig: pytest.Config) -> Iterator[Sandbox]:
         with session.started(pytestconfig.getini("unghost_sandbox_options")) as sandbox:
             yield sandbox
     except SandboxError as error:
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def unghost_board(_unghost_sandbox: Sandbox) -> Board:
     try:
         board.reset()
     except SandboxError as error:
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
     return board
 
 

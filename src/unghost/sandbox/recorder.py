@@ -9,15 +9,17 @@ import json
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import format_datetime
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unghost.clock import Clock
+from unghost.sandbox.deployment import keep_private
 from unghost.sandbox.doubts import Doubt, doubts
 from unghost.sandbox.faults import Call, Faults
 from unghost.sandbox.journal import TOKEN_SHOWN, Entry, Journal
@@ -31,18 +33,29 @@ _SECRETS = (
     (re.compile(r'("(?:access_token|client_?secret|token)"\s*:\s*")[^"]*', re.IGNORECASE), r"\1…"),
 )
 PHRASES = {status.value: status.phrase for status in HTTPStatus}
+_LENIENT = "lenient"
 _HIDDEN = {"cookie": "…", "set-cookie": "…"}
 
 
 @dataclass
 class Strictness:
-    """How the board takes what LinkedIn's documents call wrong: `lenient` warns, `linkedin` refuses."""
+    """How the board takes what LinkedIn's documents call wrong: `lenient` warns, `linkedin` refuses. `path` keeps
+    it."""
 
-    level: str = "lenient"
+    path: Path
+    level: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.level = self.path.read_text(encoding="ascii").strip() if self.path.exists() else _LENIENT
+
+    def set(self, level: str) -> None:
+        """Be as strict as that from now on."""
+        keep_private(self.path, f"{level}\n")
+        self.level = level
 
     def reset(self) -> None:
         """As at the start."""
-        self.level = "lenient"
+        self.set(_LENIENT)
 
 
 class Recorder:
@@ -58,7 +71,7 @@ class Recorder:
             return await self._app(scope, receive, send)
         number, at, began = self._journal.next_number(), self._clock.now(), time.monotonic()
         body, receive = await _read(receive)
-        call = _call(scope, body)
+        call = await self._faults.known(_call(scope, body))
         found = doubts(call.path, call.headers, call.decoded)
         refused = next(filter(None, (doubt.refused() for doubt in found)), None)
         strict = refused is not None and self._strictness.level == "linkedin"
@@ -156,9 +169,10 @@ def _entry(
         body=readable(call.body, call.headers.get("content-type", "application/json")),
         answer_headers=[(name, _header(name.lower(), value)) for name, value in answer.headers],
         answer=answered,
-        application=call.application,
+        application=next(iter(call.applications), None),
+        applications=call.applications,
         customer=call.customer,
-        actions=_actions(answer),
+        actions=_actions(answer) if call.taken_back is None else [call.taken_back],
         fault=fault,
         warnings=[doubt.said for doubt in found],
     )

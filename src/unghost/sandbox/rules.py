@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from unghost.wire import urn
+
 #: Routes by name: the beginnings of their paths.
 ROUTES = {
     "reports": ("/v2/jobApplicationLifecycleActions", "/rest/jobApplicationLifecycleActions"),
@@ -18,6 +20,12 @@ ROUTES = {
     "board": ("/board/",),
     "any": ("/",),
 }
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_REPORT_METHODS = ("POST", "DELETE")
+#: Answers that have no body.
+BODILESS = (204, 304)
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
 _UNITS = {"ms": 0.001, "s": 1.0}
 #: Slower than this no test wants it.
 _SLOWEST = 120.0
@@ -71,13 +79,20 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, kw_on
         """What the journal calls it."""
         return self.name or _described(self.what)
 
+    @property
+    def of_mails(self) -> bool:
+        """Whether it is the inbox's, and not the board's."""
+        return self.when.smtp is not None or self.when.to is not None
+
 
 class Turn:
     """Counts the calls that fit one rule and says whether it is this one's turn. The same calls give the same turns."""
 
-    def __init__(self, rule: Rule) -> None:
-        self.rule, self.fitted, self.applied = rule, 0, 0
+    def __init__(self, rule: Rule, fitted: int = 0, applied: int = 0) -> None:
+        self.rule, self.fitted, self.applied = rule, fitted, applied
         self._chance = random.Random(rule.seed)  # noqa: S311  (repeatable is what is wanted)
+        for _ in range(fitted):
+            self._chance.random()
 
     def comes(self) -> bool:
         """Count one call that fits; whether the rule applies to it."""
@@ -102,6 +117,8 @@ def read(given: bytes) -> list[Rule]:
         raise BadRule(f"the rules cannot be read: {' '.join(str(error).split())[:200]}") from None
     rules = found if isinstance(found, list) else [found]
     for rule in rules:
+        if rule.when.method is not None:
+            rule.when.method = rule.when.method.upper()
         _check(rule)
     return rules
 
@@ -137,11 +154,16 @@ def _check(rule: Rule) -> None:
             what.status is None and (what.body is not None or what.headers),
             "has a body or headers without a status: give one",
         ),
+        (
+            what.status in BODILESS and what.body is not None,
+            f"answers {what.status} with a body, and that has none: leave body out, or give another status",
+        ),
         (rule.nth is not None and rule.probability is not None, "has nth and probability: give one of them"),
         (
             rule.nth is not None and rule.times is not None,
             "has nth and times: nth says already how often, leave times out",
         ),
+        (rule.nth == [], "never applies: give nth as 1, 2 or a list such as [1, 3]"),
         (any(n < 1 for n in _nths(rule)), "counts from 1: give nth as 1, 2 or a list such as [1, 3]"),
         (rule.times is not None and rule.times < 1, "never applies: give times as 1 or more, or delete the rule"),
         (
@@ -152,6 +174,8 @@ def _check(rule: Rule) -> None:
         if wrong:
             raise BadRule(f"the rule {rule.called!r} {said}")
     _check_side(rule, done)
+    _check_call(rule)
+    _check_headers(rule)
     for wait in filter(None, (what.latency, what.drip)):
         seconds(wait)
 
@@ -159,7 +183,7 @@ def _check(rule: Rule) -> None:
 def _check_side(rule: Rule, done: list[str]) -> None:
     """A rule is about calls or about mails, and says nothing of the other."""
     when, what = rule.when, rule.what
-    mails = when.smtp is not None or when.to is not None
+    mails = rule.of_mails
     if mails and (when.route or when.method or when.application or when.customer):
         raise BadRule(
             f"the rule {rule.called!r} is about mails and about calls: give smtp and to, or route and its like"
@@ -184,6 +208,44 @@ def _check_side(rule: Rule, done: list[str]) -> None:
         raise BadRule(f"there is no route {when.route[:40]!r}: give {', '.join(ROUTES)} or the beginning of a path")
     if (what.token or what.consent) and (when.route or "reports") != "reports":
         raise BadRule(f"the rule {rule.called!r} needs a report to act on: leave route out or give reports")
+
+
+def _check_call(rule: Rule) -> None:
+    """A rule about calls fits at least one."""
+    when, called = rule.when, f"the rule {rule.called!r}"
+    for name, kind, given in (
+        ("application", urn.JOB_APPLICATION, when.application),
+        ("customer", urn.ORGANIZATION, when.customer),
+    ):
+        if given is not None and not _names(kind, given):
+            raise BadRule(f"{called} has the {name} {given[:40]!r}: give urn:li:{kind}:12345, or the number alone")
+    if when.method is not None and when.method not in _METHODS:
+        raise BadRule(f"{called} has the method {when.method[:20]!r}: give one of {', '.join(_METHODS)}")
+    if when.method is not None and (when.route or "reports") == "reports" and when.method not in _REPORT_METHODS:
+        raise BadRule(
+            f"{called} never fits, for reports come by {' or '.join(_REPORT_METHODS)}: give one of these, or a route"
+        )
+    if when.route == "tokens" and (when.application or when.customer):
+        raise BadRule(f"{called} never fits, for a call for a token names nobody: leave application and customer out")
+    if when.webhook == "challenge" and when.application:
+        raise BadRule(f"{called} never fits, for a challenge is about no application: leave it out, or give delivery")
+
+
+def _check_headers(rule: Rule) -> None:
+    for name, value in rule.what.headers.items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise BadRule(f"the rule {rule.called!r} has the header {name[:40]!r}: give letters, digits and -")
+        if not _HEADER_VALUE.fullmatch(value):
+            raise BadRule(
+                f"the rule {rule.called!r} has a header {name} that cannot be sent: give one line of Latin letters"
+            )
+
+
+def _names(kind: str, given: str) -> bool:
+    try:
+        return bool(urn.read(kind, given) if given.startswith("urn:") else urn.number(given))
+    except (ValueError, IndexError):
+        return False
 
 
 def _nths(rule: Rule) -> list[int]:

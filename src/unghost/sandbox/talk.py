@@ -81,6 +81,7 @@ class Control:
 
     def ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
         """One call, done when it is answered. Raises `SandboxError`."""
+        __tracebackhide__ = True  # in a test, its own line is what counts
         content = None if body is None else json.dumps(body).encode()
         answer, reason = None, ""
         try:

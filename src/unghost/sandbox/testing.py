@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -57,34 +57,45 @@ class Reported:
 
 @dataclass(frozen=True)
 class Clock:
-    """The sandbox's clock: everything obeys it. It goes forward only, and each test begins at the real time."""
+    """The sandbox's clock: everything obeys it. It goes forward only, and each test begins at the real time.
+
+    A moment without an offset is this machine's local time, as everywhere in Python.
+    """
 
     _control: Control
 
     def now(self) -> datetime:
         """The present moment there."""
+        __tracebackhide__ = True
         return datetime.fromisoformat(self._control.ask("GET", "clock")["now"])
 
     def advance(self, to: str | timedelta | datetime) -> datetime:
         """Wind it on, by a time (`"72h"`) or to a moment: all that falls due is done, in order, when this returns."""
+        __tracebackhide__ = True
         return self._wound("clock/advance", to)
 
     def freeze(self, to: str | timedelta | datetime | None = None) -> datetime:
         """Stop it, now or after winding it on."""
+        __tracebackhide__ = True
         return self._wound("clock/freeze", to)
 
     def run(self) -> datetime:
         """Let it go on from where it stands."""
+        __tracebackhide__ = True
         return datetime.fromisoformat(self._control.ask("POST", "clock/run")["now"])
 
     def settle(self) -> datetime:
         """Wait until all that is due by now is told."""
+        __tracebackhide__ = True
         return datetime.fromisoformat(self._control.ask("POST", "settle")["now"])
 
     def _wound(self, path: str, to: str | timedelta | datetime | None) -> datetime:
+        __tracebackhide__ = True
         body: dict[str, object] = {}
+        if not isinstance(to, str | timedelta | datetime | None):
+            raise TypeError(f'{to!r} is no time: give a text such as "72h", a timedelta or a datetime')
         if isinstance(to, datetime):
-            body["to"] = to.isoformat()
+            body["to"] = _aware(to).isoformat()
         elif to is not None:
             body["by"] = to if isinstance(to, str) else written(to)
         return datetime.fromisoformat(self._control.ask("POST", path, body)["now"])
@@ -99,11 +110,13 @@ class Inbox:
 
     def mails(self, to: str | None = None) -> list[Mail]:
         """The mails, the oldest first; of one recipient if `to` is given. Those that are due by now are there."""
+        __tracebackhide__ = True
         self._clock.settle()
         return self.received(to)
 
     def received(self, to: str | None = None) -> list[Mail]:
         """The same, without waiting for what is due."""
+        __tracebackhide__ = True
         if self.url is None:
             raise SandboxError("the sandbox sends its mails to another server (--smtp): read them there")
         query = "?" + urlencode({"to": to}) if to else ""
@@ -128,10 +141,12 @@ class Board:
 
     def reset(self, to: str = "empty") -> None:
         """Begin anew: nobody there, or `"story"`, or a snapshot; the clock at the real time; no token is valid."""
+        __tracebackhide__ = True
         self._control.ask("POST", "reset", {"to": to})
 
     def token(self) -> str:
         """A new access token of the ATS, by OAuth 2.0 client credentials."""
+        __tracebackhide__ = True
         form = {
             "grant_type": "client_credentials",
             "client_id": self.client_id,
@@ -155,6 +170,7 @@ class Board:
 
         `number` and `email` may be magic values, which mean a fault (docs/howto/test-your-ats-with-pytest.md).
         """
+        __tracebackhide__ = True
         one = next(_numbers)
         job, applicant = f"job-{one}", f"applicant-{one}"
         email, name = email or f"{applicant}@example.org", name or f"Kim Applicant {one}"
@@ -169,6 +185,7 @@ class Board:
 
     def consent(self, on: bool) -> None:
         """Tick or untick the customer's box "Applicant notifications". It is ticked when a test begins."""
+        __tracebackhide__ = True
         self._control.ask("POST", "consent", {"ticked": on, "organization": self.organization})
 
     def report(
@@ -179,8 +196,12 @@ class Board:
         performed_at: datetime | None = None,
         token: str | None = None,
     ) -> Reported:
-        """Report an action as an ATS does, performed now if no moment is given; for what is not the ATS under test."""
-        at = performed_at or self.clock.now()
+        """Report an action as an ATS does, performed now if no moment is given; for what is not the ATS under test.
+
+        A moment without an offset is this machine's local time, as everywhere in Python.
+        """
+        __tracebackhide__ = True
+        at = _aware(performed_at) if performed_at else self.clock.now()
         body = {
             "jobApplicationId": str(application),
             "action": action,
@@ -193,6 +214,7 @@ class Board:
 
     def explain(self, application: Application | str) -> dict[str, Any]:
         """All that the board knows of an application, as `unghost explain --json` gives it."""
+        __tracebackhide__ = True
         return self._control.ask("GET", f"explain/{quote(str(application), safe=':')}")
 
     def told_once(self, application: Application | str, action: str) -> None:
@@ -236,6 +258,7 @@ class Board:
         self._claim(seen, wanted, told.told_once(seen, action) or told.told_at(seen, action, begun, after))
 
     def _seen(self, application: Application | str, action: str | None) -> Seen:
+        __tracebackhide__ = True
         if action is not None and action not in DEFAULT:
             raise ValueError(f"there is no action {action!r}: give one of {', '.join(DEFAULT)}")
         now = self.clock.settle()
@@ -250,6 +273,7 @@ class Board:
             raise AssertionError(told.failure(seen, wanted, why, refused[::-1]))
 
     def _board(self, method: str, path: str, body: Mapping[str, object]) -> dict[str, Any]:
+        __tracebackhide__ = True
         headers = {"Authorization": f"Bearer {self._key}"}
         answer = self._send(method, f"/board/v1/{path}", json.dumps(body).encode(), headers)
         read = answer.json() or {}
@@ -258,8 +282,13 @@ class Board:
         return dict(read)
 
     def _send(self, method: str, path: str, content: bytes, headers: Mapping[str, str] | None = None) -> Answer:
+        __tracebackhide__ = True
         try:
             return send(method, self.base_url + path, content, headers)
         except OSError as error:
             reason = getattr(error, "reason", error)
             raise SandboxError(f"the board at {self.base_url} does not answer ({reason})") from None
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)

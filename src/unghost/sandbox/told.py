@@ -68,7 +68,10 @@ def not_told(seen: Seen, action: str | None, reason: str | None) -> str | None:
     if not notices:
         return _never_reported(seen, action)
     other = next((notice for notice in notices if notice["reason"] != reason), None)
-    return other and f"was not told, but not for {reason!r}: {other['place']} {other['sentence']}"
+    if other is None:
+        return None
+    so = f"for {other['reason']!r}" if other["reason"] else f"is {other['state']}"
+    return f"was not told, but {so}, not for {reason!r}: {other['place']} {other['sentence']}"
 
 
 def told_once(seen: Seen, action: str) -> str | None:

@@ -136,6 +136,13 @@ async def actions(connection: AsyncConnection[Any], number: int) -> list[Action]
     return [replace(action, notices=[n for n in told if n.action_id == action.id]) for action in found]
 
 
+async def application_of(connection: AsyncConnection[Any], action_id: int) -> int | None:
+    """The number of the application that this action is about; None if there is no such action."""
+    cursor = await connection.execute("SELECT application_number FROM jobboard.action WHERE id = %s", (action_id,))
+    row = await cursor.fetchone()
+    return None if row is None else int(row[0])
+
+
 async def notices(connection: AsyncConnection[Any], action_ids: Sequence[int]) -> list[Notice]:
     """The notices of these actions, as they are now."""
     async with connection.cursor(row_factory=class_row(Notice)) as cursor:

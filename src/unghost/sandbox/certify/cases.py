@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from unghost.sandbox.certify import content, disturbed, received, undone
-from unghost.sandbox.certify.reports import Attempt
+from unghost.sandbox.certify.reports import Seen
 from unghost.sandbox.certify.stage import Stage
 
-Evidence = Sequence[Attempt | str]
+Evidence = Sequence[Seen]
 
 
 @dataclass(frozen=True)

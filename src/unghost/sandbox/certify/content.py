@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from unghost.sandbox.certify.hiring import Person
-from unghost.sandbox.certify.reports import DOWNLOADED, REJECTED, VIEWED, Attempt, occurrences
+from unghost.sandbox.certify.reports import DOWNLOADED, REJECTED, VIEWED, Attempt, Seen, occurrences
 from unghost.sandbox.certify.stage import Day, Failed, NotTried, Stage
 from unghost.wire import lifecycle
 
@@ -17,7 +17,7 @@ _CLOCKS = timedelta(minutes=5)
 _OTHERS = (401, 429, 500, 503, 0)
 
 
-def every_applicant(stage: Stage) -> Sequence[Attempt | str]:
+def every_applicant(stage: Stage) -> Sequence[Seen]:
     """Nobody is left out."""
     day = stage.day()
     left_out = [person for person in day.people if not _of(day, person)]
@@ -27,7 +27,7 @@ def every_applicant(stage: Stage) -> Sequence[Attempt | str]:
     return [_of(day, person)[0] for person in day.people]
 
 
-def each_occurrence(stage: Stage) -> Sequence[Attempt | str]:
+def each_occurrence(stage: Stage) -> Sequence[Seen]:
     """Two views of one record, a second apart."""
     day = stage.day()
     views = occurrences(day.seen, str(day.viewed_twice.number), VIEWED)
@@ -36,7 +36,7 @@ def each_occurrence(stage: Stage) -> Sequence[Attempt | str]:
     return views
 
 
-def right_action(stage: Stage) -> Sequence[Attempt | str]:
+def right_action(stage: Stage) -> Sequence[Seen]:
     """Each with its own. Opening the record on the way to the résumé may be reported too."""
     day = stage.day()
     wanted = [
@@ -45,7 +45,7 @@ def right_action(stage: Stage) -> Sequence[Attempt | str]:
         (day.downloaded, "downloaded", {DOWNLOADED}),
         (day.decided, "opened, downloaded and rejected", {VIEWED, DOWNLOADED, REJECTED}),
     ]
-    seen: list[Attempt | str] = []
+    seen: list[Seen] = []
     for person, what, actions in wanted:
         found = occurrences(day.seen, str(person.number)) if person else []
         if not found or person is None:  # that is every-applicant's
@@ -58,7 +58,7 @@ def right_action(stage: Stage) -> Sequence[Attempt | str]:
     return seen or _nothing()
 
 
-def organization(stage: Stage) -> Sequence[Attempt | str]:
+def organization(stage: Stage) -> Sequence[Seen]:
     """The customer's URN in every report."""
     day = stage.day()
     wrong = [attempt for attempt in day.seen if attempt.organization != stage.hiring.organization]
@@ -68,7 +68,7 @@ def organization(stage: Stage) -> Sequence[Attempt | str]:
     return day.seen or _nothing()
 
 
-def child_token(stage: Stage) -> Sequence[Attempt | str]:
+def child_token(stage: Stage) -> Sequence[Seen]:
     """The board says whose token it was."""
     day = stage.day()
     wrong = [attempt for attempt in day.seen if attempt.code in ("NOT_A_CHILD_APPLICATION", "INVALID_TOKEN")]
@@ -78,7 +78,7 @@ def child_token(stage: Stage) -> Sequence[Attempt | str]:
     return day.seen or _nothing()
 
 
-def milliseconds(stage: Stage) -> Sequence[Attempt | str]:
+def milliseconds(stage: Stage) -> Sequence[Seen]:
     """A number of milliseconds that lies near the moment of the act, and is not rounded."""
     day = stage.day()
     for attempt in day.seen:
@@ -97,7 +97,7 @@ def milliseconds(stage: Stage) -> Sequence[Attempt | str]:
     return day.seen or _nothing()
 
 
-def order(stage: Stage) -> Sequence[Attempt | str]:
+def order(stage: Stage) -> Sequence[Seen]:
     """Opened, downloaded, rejected: that they come so, and with times that rise."""
     day = stage.day()
     found = occurrences(day.seen, str(day.decided.number))
@@ -111,7 +111,7 @@ def order(stage: Stage) -> Sequence[Attempt | str]:
     return found or _nothing()
 
 
-def form(stage: Stage) -> Sequence[Attempt | str]:
+def form(stage: Stage) -> Sequence[Seen]:
     """Nothing is refused for what is written, but for what another case judges."""
     day = stage.day()
     wrong = [
@@ -127,23 +127,26 @@ def form(stage: Stage) -> Sequence[Attempt | str]:
     return day.seen or _nothing()
 
 
-def elsewhere(stage: Stage) -> Sequence[Attempt | str]:
-    """A candidate from elsewhere is opened; then one from the board, so that it is seen that reports arrive."""
+def elsewhere(stage: Stage) -> Sequence[Seen]:
+    """All is done to a candidate from elsewhere; then one from the board is opened, so that it is seen that reports
+    arrive."""
     stage.need("elsewhere", "view")
     other, person = stage.hiring.person(number=False), stage.applied()
     stage.act("elsewhere", other)
     before = len(stage.seen())
-    stage.act("view", other)
+    done = [act for act in ("view", "display", "download", "reject") if stage.plan.has(act)]
+    for act in done:
+        stage.act(act, other)
     stage.act("view", person)
     stage.wait([person], bool)
     stage.quiet()
     strange = [attempt for attempt in stage.seen()[before:] if attempt.application not in stage.made]
     if strange:
         raise Failed(f"{len(strange)} reports name applications that nobody made on this board", strange)
-    return ["the candidate from elsewhere was opened, and nothing came of it", *stage.of(person)]
+    return [f"nothing came of {', '.join(done)} with the candidate from elsewhere", *stage.of(person)]
 
 
-def bulk_reject(stage: Stage) -> Sequence[Attempt | str]:
+def bulk_reject(stage: Stage) -> Sequence[Seen]:
     """Three at once."""
     stage.need("bulk_reject")
     people = [stage.applied() for _ in range(_BULK)]
@@ -173,5 +176,5 @@ def _list(actions: set[str]) -> str:
     return ", ".join(sorted(actions))
 
 
-def _nothing() -> Sequence[Attempt | str]:
+def _nothing() -> Sequence[Seen]:
     raise NotTried("no report came that could be judged")

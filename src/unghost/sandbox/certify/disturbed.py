@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from unghost.sandbox.certify.hiring import Person
-from unghost.sandbox.certify.reports import REJECTED, VIEWED, Attempt, occurrences
+from unghost.sandbox.certify.reports import REJECTED, VIEWED, Attempt, Seen, occurrences
 from unghost.sandbox.certify.stage import Failed, Stage
 
 _RETRY_AFTER = 3
@@ -18,7 +18,7 @@ _EARLY = timedelta(seconds=1)
 _FIRST_TRY = 4.0
 
 
-def consent_off(stage: Stage) -> Sequence[Attempt | str]:
+def consent_off(stage: Stage) -> Sequence[Seen]:
     """The customer unticks the box, a record is opened, and it is ticked again."""
     stage.need("view")
     person = stage.applied()
@@ -34,12 +34,12 @@ def consent_off(stage: Stage) -> Sequence[Attempt | str]:
     return [f"“Applicant notifications” was off for {organization}", *found]
 
 
-def token_expiry(stage: Stage) -> Sequence[Attempt | str]:
+def token_expiry(stage: Stage) -> Sequence[Seen]:
     """The token expires while the first report is on its way."""
     return _sent_again(stage, {"token": "expired"}, "its token had expired", nth=1)
 
 
-def too_many_calls(stage: Stage) -> Sequence[Attempt | str]:
+def too_many_calls(stage: Stage) -> Sequence[Seen]:
     """The first report is answered 429, another applicant's waits behind it."""
     stage.need("view")
     first, second = stage.applied(), stage.applied()
@@ -60,13 +60,13 @@ def too_many_calls(stage: Stage) -> Sequence[Attempt | str]:
     return [f"Retry-After: {_RETRY_AFTER}; sent again after {waited.total_seconds():.1f} s", *found]
 
 
-def overloaded(stage: Stage) -> Sequence[Attempt | str]:
+def overloaded(stage: Stage) -> Sequence[Seen]:
     """The first two tries are answered 503."""
     what = {"status": 503, "headers": {"Retry-After": "1"}}
     return _sent_again(stage, what, "it was answered 503", nth=[1, 2])
 
 
-def lost_answer(stage: Stage) -> Sequence[Attempt | str]:
+def lost_answer(stage: Stage) -> Sequence[Seen]:
     """The board stores the report, and the line is cut before it says so."""
     found = _sent_again(stage, {"cut": "after"}, "the line was cut after it was stored", nth=1)
     times = {str(attempt.performed_at) for attempt in found if isinstance(attempt, Attempt)}
@@ -75,7 +75,7 @@ def lost_answer(stage: Stage) -> Sequence[Attempt | str]:
     return found
 
 
-def restart(stage: Stage) -> Sequence[Attempt | str]:
+def restart(stage: Stage) -> Sequence[Seen]:
     """While the board takes nothing, three things are done and the ATS is restarted; then the board takes all."""
     stage.need("view", "reject", "restart")
     opened, other, rejected = people = [stage.applied() for _ in range(3)]
@@ -97,7 +97,7 @@ def restart(stage: Stage) -> Sequence[Attempt | str]:
     return ["the ATS was ended and started again while the board answered 503", *found]
 
 
-def _sent_again(stage: Stage, what: dict[str, Any], said: str, **often: Any) -> Sequence[Attempt | str]:
+def _sent_again(stage: Stage, what: dict[str, Any], said: str, **often: Any) -> Sequence[Seen]:
     """A view whose report meets a fault; that it is sent until it meets none."""
     stage.need("view")
     person = stage.applied()

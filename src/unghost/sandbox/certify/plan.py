@@ -25,8 +25,9 @@ ACTS = {
     "elsewhere": "somebody who applied elsewhere becomes a candidate",
     "restart": "the ATS, with all that reports, is ended and started again",
 }
-#: What an ATS need not have: `act = "none"`.
+#: What an ATS need not have: `act = "none"`. Without the core there is nothing to certify.
 NONE = "none"
+CORE = ("view", "download", "reject")
 OF_ONE = ("id", "number", "email", "name")
 OF_MANY = ("ids", "numbers", "emails")
 OF_RUN = ("organization", "board_url", "port", "folder", "python")
@@ -181,13 +182,16 @@ def _acts(read: _File) -> dict[str, How | None]:
                 raise ValueError("acts.restart and ats.start are both there: certify restarts what it started itself")
             continue
         if given is None:
-            said = f'acts.{name} is missing: say how {meaning}, or "{NONE}" if your ATS has no such thing'
-            raise ValueError(said)
+            none = "" if name in CORE else f', or "{NONE}" if your ATS has no such thing'
+            raise ValueError(f"acts.{name} is missing: say how {meaning}{none}")
+        if given == NONE and name in CORE:
+            raise ValueError(f'acts.{name} is "{NONE}", and without it nothing can be certified: say how {meaning}')
         if given == NONE:
             found[name] = None
             continue
         if not isinstance(given, dict):
-            raise ValueError(f'acts.{name} is {given!a:.40}: give a table, or "{NONE}" if there is no such thing')
+            none = "" if name in CORE else f', or "{NONE}" if there is no such thing'
+            raise ValueError(f"acts.{name} is {given!a:.40}: give a table{none}")
         try:
             how = msgspec.convert(given, How)
         except msgspec.ValidationError as error:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,18 +22,22 @@ class NotStarted(Exception):
 
 @dataclass
 class Process:
-    """One command. `environment`: what it gets besides this process's own; `log`: where its words go."""
+    """One command. `environment`: what it gets besides this process's own; `log`: where its words go.
+
+    In a block of `held` nothing interrupts this process, so that none is started and forgotten.
+    """
 
     command: Sequence[str]
     environment: Mapping[str, str]
     log: Path
+    held: Callable[[], AbstractContextManager[None]]
     _running: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it. Raises `NotStarted`."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("UNGHOST_")}
         try:
-            with self.log.open("ab") as log:
+            with self.held(), self.log.open("ab") as log:
                 self._running = subprocess.Popen(
                     list(self.command),
                     stdin=subprocess.DEVNULL,
@@ -54,16 +58,17 @@ class Process:
 
     def stop(self) -> None:
         """End it and all that it started."""
-        running, self._running = self._running, None
-        if running is None:
-            return
-        _signal(running.pid, signal.SIGTERM)
-        try:
-            running.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            _signal(running.pid, signal.SIGKILL)
-            running.wait()
-        _signal(running.pid, signal.SIGKILL)  # whoever of its group has stayed
+        with self.held():
+            running, self._running = self._running, None
+            if running is None:
+                return
+            _signal(running.pid, signal.SIGTERM)
+            try:
+                running.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                _signal(running.pid, signal.SIGKILL)
+                running.wait()
+            _signal(running.pid, signal.SIGKILL)  # whoever of its group has stayed
 
     def restart(self) -> None:
         """End it, then start it again. Raises `NotStarted`."""

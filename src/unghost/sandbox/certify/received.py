@@ -9,21 +9,21 @@ from collections.abc import Sequence
 from unghost.clock import SystemClock
 from unghost.sandbox.certify.acting import NotActed
 from unghost.sandbox.certify.hiring import Person
-from unghost.sandbox.certify.reports import VIEWED, Attempt, occurrences
-from unghost.sandbox.certify.stage import Failed, NotTried, Stage
+from unghost.sandbox.certify.reports import VIEWED, Seen, occurrences
+from unghost.sandbox.certify.stage import APPLICATION_ID, Failed, NotTried, Stage
 from unghost.wire import lifecycle, webhook
 
-_APPLICATION_ID, _PERSON = 1, 4711
+_PERSON = 4711
 _REDELIVERIES = 2
 _LOOK_SECONDS = 0.3
 
 
-def challenge(stage: Stage) -> Sequence[Attempt | str]:
+def challenge(stage: Stage) -> Sequence[Seen]:
     """Two codes, asked as the board asks; and the job's own challenge."""
-    seen: list[Attempt | str] = []
+    seen: list[Seen] = []
     for _ in range(2):
         code = str(uuid.uuid4())
-        url = webhook.challenge_url(stage.webhook_url, code, _APPLICATION_ID)
+        url = webhook.challenge_url(stage.webhook_url, code, APPLICATION_ID)
         status, body, took = stage.hook("GET", url, None, None)
         seen.append(f"GET {stage.webhook_url}?challengeCode={code} was answered {status or 'nothing'} in {took:.2f} s")
         if status != 200:
@@ -39,11 +39,11 @@ def challenge(stage: Stage) -> Sequence[Attempt | str]:
     return [*seen, f"the board's own challenge passed, and the job {stage.hiring.job} is open"]
 
 
-def wrong_signature(stage: Stage) -> Sequence[Attempt | str]:
+def wrong_signature(stage: Stage) -> Sequence[Seen]:
     """Signed with another secret, signed for another body, and not signed at all."""
     secret, person = stage.hiring.child.client_secret, stage.hiring.person()
     body = _message(stage, person)
-    seen: list[Attempt | str] = []
+    seen: list[Seen] = []
     for how, signature in (
         ("signed with another secret", webhook.sign(f"{secret}x", body)),
         ("signed for another body", webhook.sign(secret, body + b" ")),
@@ -62,7 +62,7 @@ def wrong_signature(stage: Stage) -> Sequence[Attempt | str]:
     return seen
 
 
-def delivered(stage: Stage) -> Sequence[Attempt | str]:
+def delivered(stage: Stage) -> Sequence[Seen]:
     """Somebody applies on the board, and the lookup finds them."""
     if stage.unready:
         raise NotTried(stage.unready)
@@ -71,18 +71,18 @@ def delivered(stage: Stage) -> Sequence[Attempt | str]:
     try:
         person = stage.applied()
     except NotTried as error:
-        raise Failed(str(error)) from None
+        raise Failed(str(error), error.seen) from None
     return [f"application {person.number} is candidate {', '.join(_candidates(stage, person))}"]
 
 
-def redelivery(stage: Stage) -> Sequence[Attempt | str]:
+def redelivery(stage: Stage) -> Sequence[Seen]:
     """The same application again, rightly signed; then its record is opened once."""
     stage.need("view")
     person = stage.applied()
     if stage.plan.lookup is None:
         stage.quiet()
     body = _message(stage, person)
-    seen: list[Attempt | str] = []
+    seen: list[Seen] = []
     for _ in range(_REDELIVERIES):
         status, _, _ = stage.hook("POST", stage.webhook_url, body, webhook.sign(stage.hiring.child.client_secret, body))
         seen.append(f"POST of application {person.number} again: answered {status or 'nothing'}")

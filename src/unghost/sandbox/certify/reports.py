@@ -37,6 +37,21 @@ class Attempt:
         return self.application, self.action, str(self.performed_at)
 
 
+@dataclass(frozen=True)
+class Noted:
+    """An entry of the journal that is no report: a delivery, or a report that is taken back."""
+
+    entry: Mapping[str, Any] = field(repr=False)
+
+    def __str__(self) -> str:
+        """On one line."""
+        return f"#{self.entry['number']} {self.entry['method']} {self.entry['path']} → {self.entry['reason']}"
+
+
+#: A piece of evidence: of the journal, or a line.
+Seen = Attempt | Noted | str
+
+
 def attempts(entries: Iterable[Mapping[str, Any]]) -> list[Attempt]:
     """The reports of these entries, in the order in which the calls came."""
     found: list[Attempt] = []

@@ -18,10 +18,11 @@ from unghost.clock import Clock
 from unghost.sandbox.certify.acting import Actor
 from unghost.sandbox.certify.cases import CASES, Case
 from unghost.sandbox.certify.hiring import Hiring, prepared, provisioned
+from unghost.sandbox.certify.interrupted import Interrupted, Interrupts
 from unghost.sandbox.certify.plan import Plan, PlanError, filled
 from unghost.sandbox.certify.process import NotStarted, Process
-from unghost.sandbox.certify.reports import Attempt
-from unghost.sandbox.certify.stage import Failed, NotTried, Stage
+from unghost.sandbox.certify.reports import Seen
+from unghost.sandbox.certify.stage import Failed, NotTried, Stage, mend
 from unghost.sandbox.session import Sandbox, running, started
 from unghost.sandbox.talk import SandboxError
 
@@ -37,7 +38,7 @@ class Result:
     case: Case
     verdict: Verdict
     said: str
-    evidence: Sequence[Attempt | str]
+    evidence: Sequence[Seen]
     seconds: float
 
     @property
@@ -48,13 +49,17 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Certificate:
-    """A whole run. `complete`: every case was asked for."""
+    """A whole run. `organization` is empty until there is a board; `complete`: every case was tried.
+
+    `interrupted`: the number of the signal that ended it.
+    """
 
     ats: str
     at: datetime
-    organization: str
+    organization: str = ""
     results: list[Result] = field(default_factory=list)
-    complete: bool
+    complete: bool = False
+    interrupted: int | None = None
 
     @property
     def passed(self) -> bool:
@@ -103,34 +108,45 @@ def certify(
 ) -> Certificate:
     """Run the cases. `ask` shows a person what to do, `tell` is given each result as it comes.
 
-    Raises `SandboxError` if there is no sandbox to run them on.
+    SIGINT and SIGTERM end the run: what was not tried is told so. Raises `SandboxError` if there is no sandbox to run
+    them on.
     """
-    with ExitStack() as stack:
-        own = sandbox_url is None
-        if own and plan.start is None:
-            raise SandboxError(
-                "an ATS that certify does not start must know its board before: give --sandbox, or ats.start in its "
-                "file"
-            )
-        sandbox = running(sandbox_url) if sandbox_url else stack.enter_context(started([]))
-        _fresh(sandbox)
-        folder = Path(tempfile.mkdtemp(prefix="unghost-certify-"))
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        staged = stack.enter_context(_staged(plan, sandbox, folder, own, ask))
-        made = Certificate(
-            ats=plan.name, at=clock.now(), organization=staged.hiring.organization, complete=len(cases) == len(CASES)
+    own = sandbox_url is None
+    if own and plan.start is None:
+        raise SandboxError(
+            "an ATS that certify does not start must know its board before: give --sandbox, or ats.start in its file"
         )
-        for case in cases:
-            result = _tried(case, staged)
-            made.results.append(result)
-            tell(result)
-            if fail_fast and result.bad:
-                break
-        return replace(made, complete=len(made.results) == len(CASES))
+    made, interrupts = Certificate(ats=plan.name, at=clock.now()), Interrupts()
+
+    def add(result: Result) -> None:
+        made.results.append(result)
+        tell(result)
+
+    with interrupts.caught():
+        try:
+            with ExitStack() as stack:
+                sandbox = running(sandbox_url) if sandbox_url else stack.enter_context(started([]))
+                made = replace(made, organization=str(sandbox.story["organization"]))
+                _fresh(sandbox)
+                mend(sandbox.control)
+                folder = Path(tempfile.mkdtemp(prefix="unghost-certify-"))
+                stack.callback(shutil.rmtree, folder, ignore_errors=True)
+                stage = stack.enter_context(_staged(plan, sandbox, folder, own, ask, interrupts))
+                for case in cases:
+                    add(_tried(case, stage))
+                    if fail_fast and made.results[-1].bad:
+                        break
+        except Interrupted:
+            for case in cases[len(made.results) :]:
+                add(Result(case, "not tried", "interrupted", (), 0))
+            return replace(made, interrupted=interrupts.number)
+    return replace(made, complete=len(made.results) == len(CASES))
 
 
 @contextmanager
-def _staged(plan: Plan, sandbox: Sandbox, folder: Path, own: bool, ask: Callable[[str], None]) -> Iterator[Stage]:
+def _staged(
+    plan: Plan, sandbox: Sandbox, folder: Path, own: bool, ask: Callable[[str], None], interrupts: Interrupts
+) -> Iterator[Stage]:
     """The ATS, running, with a job that is open; and afterwards nothing of it."""
     hiring = prepared(sandbox) if plan.start is None else provisioned(sandbox, plan.name)
     run = {
@@ -143,7 +159,7 @@ def _staged(plan: Plan, sandbox: Sandbox, folder: Path, own: bool, ask: Callable
     process = None
     if plan.start is not None:
         command = [filled(word, run) for word in plan.start]
-        process = Process(command, _environment(hiring, run), folder / "ats.log")
+        process = Process(command, _environment(hiring, run), folder / "ats.log", interrupts.held)
     staged = Stage(
         plan=plan,
         hiring=hiring,
@@ -153,12 +169,12 @@ def _staged(plan: Plan, sandbox: Sandbox, folder: Path, own: bool, ask: Callable
         webhook_url=filled(plan.webhook_url, run),
     )
     try:
-        if process is not None:
-            process.start()
-        staged.begin()
-    except NotStarted as error:
-        staged.unready = str(error)
-    try:
+        try:
+            if process is not None:
+                process.start()
+            staged.begin()
+        except NotStarted as error:
+            staged.unready = str(error)
         yield staged
     finally:
         if process is not None:
@@ -182,13 +198,14 @@ def _environment(hiring: Hiring, run: dict[str, str]) -> dict[str, str]:
 def _tried(case: Case, stage: Stage) -> Result:
     began = time.monotonic()
     verdict: Verdict = "passed"
-    said, evidence = "", list[Attempt | str]()
+    said, evidence = "", list[Seen]()
     try:
         evidence = list(case.run(stage))
     except Failed as failed:
         verdict, said, evidence = "failed", str(failed), failed.seen
     except NotTried as not_tried:
         verdict, said = "has none" if not_tried.lacking else "not tried", str(not_tried)
+        evidence = not_tried.seen
     except SandboxError as error:
         verdict, said = "not tried", str(error)
     return Result(case, verdict, said, evidence, time.monotonic() - began)

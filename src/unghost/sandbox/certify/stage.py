@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,10 +17,12 @@ from unghost.sandbox.certify.acting import Actor, NotActed
 from unghost.sandbox.certify.hiring import Hiring, NotPosted, Person
 from unghost.sandbox.certify.plan import Plan, filled
 from unghost.sandbox.certify.process import NotStarted, Process
-from unghost.sandbox.certify.reports import Attempt, attempts
+from unghost.sandbox.certify.reports import Attempt, Noted, Seen, attempts
 from unghost.sandbox.talk import Control, send
 from unghost.wire import webhook
 
+#: The developer application that challenges name; an ATS need not know it.
+APPLICATION_ID = 1
 _LOOK_SECONDS = 0.15
 _MOST_ENTRIES = 5_000
 
@@ -27,7 +30,7 @@ _MOST_ENTRIES = 5_000
 class Failed(Exception):
     """The ATS did it wrong. The message is one sentence; `seen`: the evidence, entries of the journal or lines."""
 
-    def __init__(self, said: str, seen: Sequence[Attempt | str] = ()) -> None:
+    def __init__(self, said: str, seen: Sequence[Seen] = ()) -> None:
         super().__init__(said)
         self.seen = list(seen)
 
@@ -35,9 +38,9 @@ class Failed(Exception):
 class NotTried(Exception):
     """The case could not be tried. The message is one sentence. `lacking`: the ATS has no such thing, says the file."""
 
-    def __init__(self, said: str, *, lacking: bool = False) -> None:
+    def __init__(self, said: str, seen: Sequence[Seen] = (), *, lacking: bool = False) -> None:
         super().__init__(said)
-        self.lacking = lacking
+        self.seen, self.lacking = list(seen), lacking
 
 
 @dataclass
@@ -68,6 +71,7 @@ class Stage:
     webhook_url: str
     unready: str = ""
     made: dict[str, Person] = field(default_factory=dict)
+    _refusing: bool = False
     _since: int = 0
     _day: Day | NotTried | None = None
 
@@ -185,7 +189,7 @@ class Stage:
 
     def mend(self) -> None:
         """No faults any more."""
-        send("DELETE", self.control.url + "faults")
+        mend(self.control)
 
     def hook(self, method: str, url: str, body: bytes | None, signature: str | None) -> tuple[int, bytes, float]:
         """Call the webhook as the board does: status (0: no answer), body, seconds."""
@@ -232,6 +236,7 @@ class Stage:
         return Day(ada, ben, cleo, dora, self.of(*people))
 
     def _await_candidate(self, person: Person) -> str:
+        """The ATS's id of this person. Raises `NotTried`, at once if an application before was refused as this is."""
         deadline = time.monotonic() + self.plan.timeouts.arrive
         why = "the lookup finds nobody"
         while True:
@@ -240,11 +245,25 @@ class Stage:
                     return found[0]
             except NotActed as error:
                 why = f"the lookup failed: {error}"
-            if time.monotonic() > deadline:
+            over = time.monotonic() > deadline
+            refused = self._refused(person) if over or self._refusing else []
+            if refused:
+                self._refusing = True
+                said = f"the webhook did not take application {person.number}"
+                raise NotTried(f"{said}: {refused[-1].entry['reason']}", refused)
+            if over:
                 whom = "an application" if person.number else "a candidate from elsewhere"
                 said = f"{whom} had not arrived at the ATS after {self.plan.timeouts.arrive:g} seconds"
                 raise NotTried(f"{said} ({why})")
             time.sleep(_LOOK_SECONDS)
+
+    def _refused(self, person: Person) -> list[Noted]:
+        """The deliveries of this application, the oldest first, if none was taken."""
+        if person.number is None:
+            return []
+        query = urlencode({"after": self._since, "webhook": "delivery", "application": person.number})
+        entries = self.control.ask("GET", f"journal?{query}")["entries"]
+        return [] if any(entry["status"] == 200 for entry in entries) else [Noted(entry) for entry in entries[::-1]]
 
     def _await_ats(self) -> None:
         """Wait until somebody answers at the webhook. Raises `NotActed` or `NotStarted`."""
@@ -252,13 +271,20 @@ class Stage:
         while True:
             if self.process is not None:
                 self.process.check()
-            status, _, _ = self.hook("GET", self.webhook_url, None, None)
+            # A challenge, for that is all a webhook must answer; whether rightly is the case's to say.
+            url = webhook.challenge_url(self.webhook_url, str(uuid.uuid4()), APPLICATION_ID)
+            status, _, _ = self.hook("GET", url, None, None)
             if status:
                 return
             if time.monotonic() > deadline:
                 said = f"nobody answers at {self.webhook_url} after {self.plan.timeouts.start:g} seconds"
                 raise NotActed(f"{said}: see that the ATS runs and ats.webhook_url is right")
             time.sleep(_LOOK_SECONDS)
+
+
+def mend(control: Control) -> None:
+    """No faults any more."""
+    send("DELETE", control.url + "faults")
 
 
 def _count(found: Sequence[Attempt], application: str) -> int:

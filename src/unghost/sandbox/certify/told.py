@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from unghost.sandbox.certify.cases import CASES
-from unghost.sandbox.certify.reports import Attempt
+from unghost.sandbox.certify.reports import Attempt, Seen
 from unghost.sandbox.certify.run import Certificate, Result
 
 _HERE = Path(__file__).parent
@@ -30,10 +30,10 @@ _SHOWN = 3
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def line(seen: Attempt | str) -> str:
+def line(seen: Seen) -> str:
     """One piece of evidence on one line."""
-    if isinstance(seen, str):
-        return seen
+    if not isinstance(seen, Attempt):
+        return str(seen)
     answer = str(seen.status) if seen.status else "no answer"
     code = f" {seen.code}" if seen.code else ""
     fault = f", by the fault “{seen.fault}”" if seen.fault else ""
@@ -51,7 +51,8 @@ def row(result: Result) -> Text:
 
 def table(made: Certificate) -> Table:
     """The whole run with evidence."""
-    shown = Table(title=f"{made.ats} at {made.organization}", title_justify="left", show_lines=True, pad_edge=False)
+    title = f"{made.ats} at {made.organization}" if made.organization else made.ats
+    shown = Table(title=title, title_justify="left", show_lines=True, pad_edge=False)
     for name in ("", "case", "what was seen"):
         shown.add_column(name, overflow="fold", vertical="top")
     for result in made.results:
@@ -127,7 +128,7 @@ def _evidence(result: Result) -> list[dict[str, Any]]:
     """Evidence for the page: a line, and the journal's entry where there is one."""
     shown = []
     for each in result.evidence:
-        entry = each.entry if isinstance(each, Attempt) else None
+        entry = None if isinstance(each, str) else each.entry
         pretty = {name: _pretty(entry[name]) if entry else "" for name in ("body", "answer")}
         shown.append({"line": line(each), "entry": entry, **pretty})
     return shown

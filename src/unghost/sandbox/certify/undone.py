@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from unghost.sandbox.certify.hiring import Person
-from unghost.sandbox.certify.reports import REJECTED, Attempt
+from unghost.sandbox.certify.reports import REJECTED, Noted, Seen
 from unghost.sandbox.certify.stage import Failed, Stage
 
 _HOLD = "73h"
 _LOOK_SECONDS = 0.2
 
 
-def unreject(stage: Stage) -> Sequence[Attempt | str]:
+def unreject(stage: Stage) -> Sequence[Seen]:
     """Rejected, reported or held back, taken back; then 73 hours pass, and the applicant knows nothing of it."""
     stage.need("reject", "unreject")
     person = stage.applied()
@@ -25,7 +25,7 @@ def unreject(stage: Stage) -> Sequence[Attempt | str]:
     while (waiting := _notices(stage, person, "waiting")) and time.monotonic() < deadline:
         time.sleep(_LOOK_SECONDS)
     found = stage.of(person)
-    seen: list[Attempt | str] = [*found, *_taken_back(stage)]
+    seen: list[Seen] = [*found, *_taken_back(stage)]
     if waiting:
         raise Failed("its rejection was reported and not taken back: it still waits to be told", seen)
     if stage.own:
@@ -50,8 +50,6 @@ def _notices(stage: Stage, person: Person, state: str) -> list[dict[str, Any]]:
     ]
 
 
-def _taken_back(stage: Stage) -> list[str]:
-    entries = stage.control.ask("GET", "journal?method=DELETE&path=/v2/jobApplicationLifecycleActions&limit=3")[
-        "entries"
-    ]
-    return [f"#{entry['number']} DELETE {entry['path']}: {entry['reason']}" for entry in entries]
+def _taken_back(stage: Stage) -> list[Noted]:
+    path = "journal?method=DELETE&path=/v2/jobApplicationLifecycleActions&limit=3"
+    return [Noted(entry) for entry in stage.control.ask("GET", path)["entries"]]

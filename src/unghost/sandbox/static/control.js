@@ -1,4 +1,4 @@
-// Makes the control page's buttons call its own API, lets the clock tick, and keeps the list fresh.
+// Makes the control page's buttons call its own API, lets the clock tick, and keeps what it shows fresh.
 "use strict";
 
 (() => {
@@ -45,6 +45,7 @@
         show(told);
         const times = told.moments === 1 ? "once" : `${told.moments} times`;
         say(told.ready ? `Ready: something fell due ${told.moments ? times : "never"} on the way.` : "The clock runs.");
+        refresh();
       } else {
         location.assign("/");
       }
@@ -66,7 +67,8 @@
   });
   document.getElementById("by").addEventListener("submit", (event) => {
     event.preventDefault();
-    call("POST /clock/advance", JSON.stringify({ by: document.getElementById("by-time").value.trim() }));
+    const given = document.getElementById("by-time").value.trim();
+    call("POST /clock/advance", JSON.stringify(/^[0-9]{4}-/.test(given) ? { to: given } : { by: given }));
   });
   document.getElementById("fault")?.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -74,6 +76,19 @@
   });
   filter.classList.add("scripted");
   filter.elements.status.addEventListener("change", () => filter.submit());
+
+  function put(part, now) {
+    const numbers = (within) => Array.from(within.querySelectorAll("[data-number]"), (link) => link.dataset.number);
+    const known = new Set(numbers(part));
+    const key = ({ dataset }) => dataset?.number ?? (dataset?.call ?? "") + (dataset?.body ?? "");
+    const focused = part.contains(document.activeElement) && key(document.activeElement);
+    part.replaceChildren(...now.childNodes);
+    for (const each of part.querySelectorAll("a, button")) {
+      if (each.dataset.number === open && open) each.setAttribute("aria-current", "page");
+      if (each.dataset.number && !known.has(each.dataset.number)) each.classList.add("new");
+      if (focused && key(each) === focused) each.focus({ preventScroll: true });
+    }
+  }
 
   let busy = false;
   let again = false;
@@ -84,17 +99,15 @@
     }
     busy = true;
     try {
-      const query = new URLSearchParams(location.search);
-      query.set("part", "list");
-      const answer = await fetch(`/?${query}`, { headers: { accept: "text/html" } });
+      const headers = { accept: "text/html" };
+      let answer = await fetch(location.href, { headers });
+      // The journal may have forgotten the entry that is open; the list has changed all the same.
+      if (answer.status === 404) answer = await fetch(`/${location.search}`, { headers });
       if (!answer.ok) return;
-      const known = new Set(Array.from(list.querySelectorAll("[data-number]"), (a) => a.dataset.number));
-      const focused = document.activeElement?.dataset?.number;
-      list.innerHTML = await answer.text();
-      for (const link of list.querySelectorAll("[data-number]")) {
-        if (link.dataset.number === open) link.setAttribute("aria-current", "page");
-        if (!known.has(link.dataset.number)) link.classList.add("new");
-        if (link.dataset.number === focused) link.focus({ preventScroll: true });
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      for (const part of document.querySelectorAll("[data-live]")) {
+        const now = fresh.getElementById(part.id);
+        if (now && now.innerHTML !== part.innerHTML) put(part, now);
       }
     } finally {
       busy = false;
@@ -110,7 +123,7 @@
     refresh();
   }
   const stream = new EventSource("/live");
-  stream.addEventListener("entry", (event) => {
+  stream.addEventListener("changed", (event) => {
     show(JSON.parse(event.data));
     refresh();
   });
