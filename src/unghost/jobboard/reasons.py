@@ -12,7 +12,7 @@ from unghost.jobboard.store.explaining import Action, Application, Notice
 
 _WITHHELD: Mapping[str, str] = {
     Reason.NO_CONSENT: "the customer had not ticked “Applicant notifications” when the report was received",
-    Reason.CONSENT_WITHDRAWN: "the customer had unticked “Applicant notifications” by the time it was due",
+    Reason.CONSENT_WITHDRAWN: "the customer unticked “Applicant notifications” between its report and its due time",
     Reason.ALREADY_TOLD: "the applicant is told this once per application, and it was told or waiting already",
     Reason.AFTER_DECISION: "it was performed after a rejection of which the applicant had been told",
     Reason.WITHDRAWN: "whoever reported it took it back before it was told",
@@ -23,7 +23,7 @@ _WITHHELD: Mapping[str, str] = {
 }
 
 
-def sentence(action: Action, notice: Notice, *, consent_now: bool, now: datetime) -> str:
+def sentence(action: Action, notice: Notice, *, now: datetime) -> str:
     """Why the applicant was, was not, or is not yet told at this place."""
     held = f", after a hold of {span(action, notice)}" if notice.due_at > action.received_at else ""
     if notice.state == State.TOLD:
@@ -32,8 +32,9 @@ def sentence(action: Action, notice: Notice, *, consent_now: bool, now: datetime
     if notice.state == State.WITHHELD:
         return f"withheld: {_WITHHELD.get(notice.reason or '', notice.reason)}"
     if notice.due_at > now:
-        consent = "" if consent_now or action.reported_by is None else "; without consent then it will be withheld"
-        return f"held until {_moment(notice.due_at)}; nobody sees it before{consent}"
+        stands = action.consent_stands or action.reported_by is None
+        then = "" if stands else ", and then it is withheld: the customer has unticked “Applicant notifications” since"
+        return f"held until {_moment(notice.due_at)}; nobody sees it before{then}"
     if notice.attempts == 0:
         return f"due since {_moment(notice.due_at)}; no dispatcher has taken it yet: is `unghost work` running?"
     return f"due since {_moment(notice.due_at)}; tried {notice.attempts} times, next at {_moment(notice.attempt_at)}"
@@ -58,12 +59,13 @@ def as_data(application: Application, actions: Sequence[Action], now: datetime) 
                 "reported_by": action.reported_by,
                 "partner": action.partner,
                 "consent_then": action.consent_then if action.reported_by else None,
+                "consent_stands": action.consent_stands if action.reported_by else None,
                 "notices": [
                     {
                         "place": notice.place,
                         "state": notice.state,
                         "reason": notice.reason,
-                        "sentence": sentence(action, notice, consent_now=application.consent_now, now=now),
+                        "sentence": sentence(action, notice, now=now),
                         "due_at": notice.due_at.isoformat(),
                         "told_at": notice.told_at and notice.told_at.isoformat(),
                         "attempts": notice.attempts,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+import psycopg
 import pytest
 
-from tests.jobboard.pages.site import Site
-from tests.world import ORGANIZATION
+from tests.jobboard.pages.site import Site, run
+from tests.world import ORGANIZATION, tick
 
 HOUR = timedelta(hours=1)
 
@@ -90,6 +91,29 @@ def test_without_consent_nothing_reported_is_shown(site: Site) -> None:
     with site.browser(site.ada) as browser:
         assert "Viewed" not in stops(browser.get("/my-jobs").text)
         assert "Viewed" not in stops(browser.get(f"/jobs/{site.jobs[0]}").text)
+
+
+def test_what_waits_for_a_page_is_not_shown_once_consent_was_withdrawn_though_it_is_given_again(site: Site) -> None:
+    """Spec R15."""
+
+    async def save(ticked: bool) -> None:
+        async with await psycopg.AsyncConnection.connect(site.database_url) as connection:
+            await tick(connection, ORGANIZATION, ticked, site.clock.now())
+
+    site.report(site.applications[site.jobs[0], site.ada], "APPLICATION_VIEWED")
+    site.sql(
+        """UPDATE jobboard.notice SET state = 'waiting', told_at = NULL, attempt_at = due_at
+           WHERE action = 'APPLICATION_VIEWED' AND place <> 'EMAIL'"""
+    )
+    with site.browser(site.ada) as browser:
+
+        def shown() -> list[list[str]]:
+            return [stops(browser.get(path).text) for path in ("/my-jobs", f"/jobs/{site.jobs[0]}")]
+
+        assert shown() == [["Submitted", "Viewed", "Submitted"], ["Submitted", "Viewed"]]
+        for ticked in (False, True):
+            run(save(ticked))
+            assert shown() == [["Submitted", "Submitted"], ["Submitted"]]
 
 
 def test_pages_speak_the_applicants_language_and_time_zone(site: Site) -> None:

@@ -89,6 +89,7 @@ CREATE TABLE jobboard.customer (
     applicant_notifications boolean DEFAULT false NOT NULL,
     holds jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone NOT NULL,
+    consent_after bigint DEFAULT 0 NOT NULL,
     CONSTRAINT customer_pkey PRIMARY KEY (organization),
     CONSTRAINT customer_holds_check CHECK ((jsonb_typeof(holds) = 'object'::text)),
     CONSTRAINT customer_name_check CHECK ((name <> ''::text)),

@@ -115,7 +115,10 @@ def _after_decision(rule: Rule, performed_at: datetime, decided_at: datetime | N
 
 
 class Standing(Struct, frozen=True):
-    """What is true of a due notice at the moment it is about to be told."""
+    """What is true of a due notice at the moment it is about to be told.
+
+    `consent`: whether the customer's consent stands, and has stood ever since this was reported (spec R15).
+    """
 
     action: str
     place: Place

@@ -76,6 +76,7 @@ async def set_consent(
 ) -> bool:
     """Tick or untick a customer's box; a change, and only a change, is a row of the ledger (spec R15, R26).
 
+    What is reported by then and not told yet is told no more, for a tick begins a new consent.
     Returns whether it changed. The row lock puts concurrent saves one after the other, each judged by the one
     before it. Raises `UnknownCustomer`.
     """
@@ -88,8 +89,12 @@ async def set_consent(
         raise UnknownCustomer(f"no customer urn:li:organization:{organization}: add the customer first")
     if row[0] == ticked:
         return False
+    # Numbers are drawn in the order in which actions are stored, by transactions under way too.
     await connection.execute(
-        "UPDATE jobboard.customer SET applicant_notifications = %s WHERE organization = %s", (ticked, organization)
+        "UPDATE jobboard.customer SET applicant_notifications = %(ticked)s, consent_after = CASE WHEN %(ticked)s"
+        " THEN (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM jobboard.action_id_seq)"
+        " ELSE consent_after END WHERE organization = %(organization)s",
+        {"ticked": ticked, "organization": organization},
     )
     await connection.execute(
         "INSERT INTO jobboard.consent_ledger (organization, oauth_application_id, ticked, changed_by, changed_from,"

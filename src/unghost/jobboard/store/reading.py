@@ -190,14 +190,12 @@ def _applications(rows: Iterable[DictRow], place: Place, now: datetime, policy: 
 
 def _application(number: int, rows: list[DictRow], place: Place, now: datetime, policy: Policy) -> Application:
     noticed = (
-        Noticed(row["action"], place, State(row["state"]), row["due_at"], row["performed_at"])
+        Noticed(row["action"], place, State(row["state"]), row["due_at"], row["performed_at"], row["consent"])
         for row in rows
         if row["action"] is not None
     )
     first = rows[0]
-    stops = timeline(
-        noticed, consent=first["applicant_notifications"], decided_at=first["decided_at"], now=now, policy=policy
-    )
+    stops = timeline(noticed, decided_at=first["decided_at"], now=now, policy=policy)
     return Application(number, _job(first), first["submitted_at"], stops)
 
 
@@ -205,8 +203,8 @@ _PARTS = {
     "applicant_columns": "p.id AS applicant_id, p.name, p.email, p.language, p.time_zone",
     "job_columns": """j.id AS job_id, j.title, c.name AS company, j.location, j.description, j.listed_at, j.closed_at,
        j.off_site_since, j.company_apply_url""",
-    "seen_columns": """a.number, a.submitted_at, c.applicant_notifications, decided.decided_at,
-       n.action, n.state, n.due_at, x.performed_at""",
+    "seen_columns": """a.number, a.submitted_at, decided.decided_at, n.action, n.state, n.due_at,
+       x.performed_at, c.applicant_notifications AND n.action_id > c.consent_after AS consent""",
     # What may be seen at one place, and when a decision was performed that has been told. Held rows stay behind.
     "seen": """
 LEFT JOIN LATERAL (

@@ -77,7 +77,8 @@ RETURNING action_id, place, attempts
 
 # Each by its key: were the state compared by =, a plan made on a new board would read all that waits for each claim.
 _READ = """
-SELECT n.action_id, n.attempts, n.action, n.place, a.performed_at, n.due_at, c.applicant_notifications,
+SELECT n.action_id, n.attempts, n.action, n.place, a.performed_at, n.due_at,
+       c.applicant_notifications AND n.action_id > c.consent_after,
        (SELECT min(t.performed_at) FROM jobboard.notice d JOIN jobboard.action t ON t.id = d.action_id
         WHERE d.application_number = n.application_number AND d.action = ANY (%(deciders)s::text[])
           AND d.state <> 'withheld' AND d.state = 'told'),
