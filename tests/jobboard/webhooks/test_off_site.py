@@ -127,6 +127,34 @@ async def test_turned_on_site_again_the_failed_ones_are_delivered_anew(database_
             assert await webhooks.turn_on_site(stand.connection, 999, stand.clock.at) is None
 
 
+async def test_what_comes_while_the_job_is_off_site_is_delivered_when_it_no_longer_is(
+    database_url: str, tmp_path: Path
+) -> None:
+    """By the board API it has happened already; from the apply page it may have been on its way."""
+    async with standing(database_url) as stand:
+        stand.clock.at = SystemClock().now() + timedelta(minutes=1)
+        with listening(stand.world.client_secret) as ats, serving(database_url, tmp_path) as board:
+            await stand.register(ats.url)
+            await stand.challenge()
+            job = await off_site(stand, ELSEWHERE)
+            board.ask("PUT", "/board/v1/applicants/me", {"email": "me@applicant.example", "name": "Mé"})
+            given = {"job": {"organization": "urn:li:organization:12345", "externalId": "J-1"}, "applicant": "me"}
+            made = board.ask("POST", "/board/v1/applications", given)
+            assert made.status == 201
+            number = int(made.json["jobApplicationId"].rpartition(":")[2])
+            assert await stand.delivery(number) == ("failed", 0, None, _KEPT)
+            assert await stand.deliver() == 0
+            await stand.register(f"{ats.url}/moved")
+            await stand.challenge()
+            assert await webhooks.turn_on_site(stand.connection, job, stand.clock.at) == 1
+            assert await stand.deliver() == 1
+            assert [sent.path for sent in ats.deliveries] == ["/applications/moved"]
+            assert [sent.application for sent in ats.deliveries] == [made.json["jobApplicationId"]]
+
+
+_KEPT = "not sent: the job was off-site when the application came"
+
+
 async def test_the_link_in_a_delivery_gives_the_resume(database_url: str, tmp_path: Path) -> None:
     async with standing(database_url) as stand:
         stand.clock.at = SystemClock().now()

@@ -120,7 +120,6 @@ CREATE TABLE jobboard.delivery (
     CONSTRAINT delivery_attempts_check CHECK ((attempts >= 0)),
     CONSTRAINT delivery_check CHECK (((state = 'waiting'::text) = (attempt_at IS NOT NULL))),
     CONSTRAINT delivery_check1 CHECK (((state = 'delivered'::text) = (delivered_at IS NOT NULL))),
-    CONSTRAINT delivery_check2 CHECK (((state <> 'failed'::text) OR (failures > 0))),
     CONSTRAINT delivery_failures_check CHECK ((failures >= 0)),
     CONSTRAINT delivery_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'delivered'::text, 'failed'::text])))
 );

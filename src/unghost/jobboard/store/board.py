@@ -40,7 +40,10 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as stored. `closed_at`: since when nobody can apply; `off_site_since`: nobody here (spec R28)."""
+    """A job as stored. `closed_at`: since when nobody can apply on its page; `off_site_since`: when since elsewhere.
+
+    An application that was made before may be registered later all the same (spec R28).
+    """
 
     id: int
     organization: int

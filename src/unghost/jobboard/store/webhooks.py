@@ -48,9 +48,11 @@ WHERE oauth_application_id = %(oauth_application)s::bigint
    OR id = (SELECT webhook_id FROM jobboard.job WHERE id = %(job)s::bigint)
 """
 
+# To the webhook that the job has by now.
 _DELIVER_ANEW = """
-UPDATE jobboard.delivery d SET state = 'waiting', failures = 0, attempt_at = %(now)s
-FROM jobboard.application a
+UPDATE jobboard.delivery d
+SET state = 'waiting', webhook_id = j.webhook_id, failures = 0, attempt_at = %(now)s, detail = NULL
+FROM jobboard.application a JOIN jobboard.job j ON j.id = a.job_id
 WHERE a.job_id = %(job)s AND d.application_number = a.number AND d.state = 'failed'
 """
 
