@@ -140,6 +140,35 @@ async def test_a_customer_has_one_integration_of_each_partner(pool: AsyncConnect
         assert found is not None and found.organization is None
 
 
+async def test_a_revoked_integration_is_replaced_by_another_of_its_partner(pool: AsyncConnectionPool) -> None:
+    """Spec R25, R26: the customer's admin can choose it, once, and it reports for the customer."""
+    world = await _world(pool)
+    async with pool.connection() as connection:
+        parent = await _parent(connection, world)
+        new, more = [
+            await access.add_application(
+                connection, secrets=SECRETS, name=name, parent_id=parent, organization=None, now=NOW
+            )
+            for name in ("New", "One more")
+        ]
+        await connection.execute(
+            "INSERT INTO jobboard.customer_admin (organization, email, created_at) VALUES (%s, 'a@b.example', %s)",
+            (ORGANIZATION, NOW),
+        )
+
+        async def offered() -> list[int]:
+            found = await store.customers_to_choose(connection, "a@b.example", oauth_application_id=new[0])
+            return [customer.organization for customer in found]
+
+        assert await offered() == []
+        assert not await store.bind_integration(connection, oauth_application_id=new[0], organization=ORGANIZATION)
+        await access.revoke_application(connection, world.client_id, NOW)
+        assert await offered() == [ORGANIZATION]
+        assert await store.bind_integration(connection, oauth_application_id=new[0], organization=ORGANIZATION)
+        assert not await store.bind_integration(connection, oauth_application_id=more[0], organization=ORGANIZATION)
+        assert [found.id for found in await store.integrations_of(connection, ORGANIZATION)] == [new[0]]
+
+
 async def test_a_partners_own_client_id_is_no_integration_and_its_end_is_theirs(pool: AsyncConnectionPool) -> None:
     """Spec R26."""
     world = await _world(pool)

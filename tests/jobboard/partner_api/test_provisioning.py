@@ -110,11 +110,14 @@ async def test_a_foreign_id_is_given_once_also_when_two_ask_at_once(vendor: Part
         await connection.execute(
             "UPDATE jobboard.oauth_application SET revoked_at = created_at WHERE name LIKE '%Nord%'"
         )
-    refused(create(vendor), Refusal.ALREADY_PROVISIONED, "it was revoked, so give another one")
     assert find(vendor).json == {"elements": []}
     refused(
         vendor.post({"patch": {"$set": {}}}, {"x-restli-method": None}, path=f"{PATH}/{key}"), Refusal.UNKNOWN_CHILD
     )
+    with ThreadPoolExecutor(6) as threads:
+        replaced = list(threads.map(lambda _: create(vendor), range(6)))
+    assert sorted(answer.status for answer in replaced) == [201, 409, 409, 409, 409, 409], "a revoked one is replaced"
+    assert find(vendor).json["elements"][0]["key"] != key
 
 
 @pytest.mark.parametrize("encoded", [False, True])

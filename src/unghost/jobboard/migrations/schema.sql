@@ -202,12 +202,12 @@ CREATE TABLE jobboard.oauth_application (
     integration_name text,
     CONSTRAINT oauth_application_pkey PRIMARY KEY (id),
     CONSTRAINT oauth_application_client_id_key UNIQUE (client_id),
-    CONSTRAINT oauth_application_parent_id_organization_key UNIQUE (parent_id, organization),
-    CONSTRAINT oauth_application_parent_id_unique_foreign_id_key UNIQUE (parent_id, unique_foreign_id),
     CONSTRAINT oauth_application_check CHECK (((parent_id IS NOT NULL) OR (organization IS NULL))),
     CONSTRAINT oauth_application_check1 CHECK (((former_secret_hash IS NULL) = (former_secret_until IS NULL))),
     CONSTRAINT oauth_application_name_check CHECK ((name <> ''::text))
 );
+CREATE UNIQUE INDEX oauth_application_organization ON jobboard.oauth_application USING btree (parent_id, organization) WHERE (revoked_at IS NULL);
+CREATE UNIQUE INDEX oauth_application_unique_foreign_id ON jobboard.oauth_application USING btree (parent_id, unique_foreign_id) WHERE (revoked_at IS NULL);
 
 CREATE TABLE jobboard.resume (
     application_number bigint NOT NULL,

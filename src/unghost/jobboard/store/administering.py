@@ -178,9 +178,10 @@ async def partner_named(connection: AsyncConnection[Any], name: str) -> int | No
 
 
 async def child_of(connection: AsyncConnection[Any], partner_id: int, organization: int) -> str | None:
-    """The client id of a partner's child application for a customer."""
+    """The client id of a partner's child application for a customer, unless it is revoked."""
     cursor = await connection.execute(
-        "SELECT client_id FROM jobboard.oauth_application WHERE parent_id = %s AND organization = %s",
+        "SELECT client_id FROM jobboard.oauth_application"
+        " WHERE parent_id = %s AND organization = %s AND revoked_at IS NULL",
         (partner_id, organization),
     )
     row = await cursor.fetchone()

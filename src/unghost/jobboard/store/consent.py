@@ -141,7 +141,7 @@ async def integrations_of(connection: AsyncConnection[Any], organization: int) -
 async def bind_integration(connection: AsyncConnection[Any], *, oauth_application_id: int, organization: int) -> bool:
     """Give a child application that has no customer yet its customer, once and for all (spec R26).
 
-    Returns False if it has one already, was revoked, or its partner has another child application for this customer.
+    Returns False if it has one already, was revoked, or its partner has another standing one for this customer.
     """
     try:
         async with connection.transaction():
@@ -189,7 +189,7 @@ async def customers_of(connection: AsyncConnection[Any], email: str) -> list[Cus
 async def customers_to_choose(
     connection: AsyncConnection[Any], email: str, *, oauth_application_id: int
 ) -> list[Customer]:
-    """The customers of an admin to whom a child application can still be given: none of its partner's has them."""
+    """The customers of an admin to whom a child application can be given: no other of its partner's stands for them."""
     async with connection.cursor(row_factory=class_row(Customer)) as cursor:
         await cursor.execute(
             "SELECT customer.organization, customer.name, customer.applicant_notifications, customer.holds"
@@ -197,7 +197,7 @@ async def customers_to_choose(
             " WHERE customer_admin.email = lower(%s) AND NOT EXISTS ("
             "  SELECT FROM jobboard.oauth_application this"
             "  JOIN jobboard.oauth_application sibling ON sibling.parent_id = this.parent_id"
-            "  WHERE this.id = %s AND sibling.organization = customer.organization)"
+            "  WHERE this.id = %s AND sibling.organization = customer.organization AND sibling.revoked_at IS NULL)"
             " ORDER BY customer.name, customer.organization",
             (email, oauth_application_id),
         )

@@ -51,10 +51,10 @@ async def _create(call: Call) -> Said | Refused:
                 now=call.now,
             )
         except AlreadyProvisioned as standing:
-            remedy = "it was revoked, so give another one" if standing.revoked else f"find it by q={FINDER}"
             return Refused(
                 Refusal.ALREADY_PROVISIONED,
-                f"uniqueForeignId is {shown(given.unique_foreign_id)}, which {_key(standing.id)} has already; {remedy}",
+                f"uniqueForeignId is {shown(given.unique_foreign_id)}, which {_key(standing.id)} has already; find it "
+                f"by q={FINDER}",
             )
     key = _key(id)
     headers = {"location": f"{call.path}/{quote(key, safe='')}", "x-restli-id": key, "x-linkedin-id": key}
