@@ -17,7 +17,7 @@ from tests.jobboard.webhooks.board import NOW, Stand, standing
 from tests.world import SECRETS
 from unghost.clock import SystemClock
 from unghost.jobboard.links import For, Links
-from unghost.jobboard.rules.resending import RESENDS
+from unghost.jobboard.rules.resending import BLOCKS, RESENDS
 from unghost.jobboard.store import access, webhooks
 
 pytestmark = pytest.mark.anyio
@@ -54,6 +54,33 @@ async def test_without_such_a_site_the_page_says_whom_to_ask(database_url: str, 
         job = await off_site(stand, None)
         with serving(database_url, tmp_path) as board:
             assert "Please ask Harbour &amp; Pine how to apply." in page(board, f"/jobs/{job}")
+
+
+async def test_while_the_webhook_is_blocked_the_job_takes_applications_elsewhere_only(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with standing(database_url) as stand:
+        job, path = stand.world.jobs[0], "/board/v1/jobs/urn:li:organization:12345/J-1"
+        with listening(stand.world.client_secret) as ats, serving(database_url, tmp_path) as board:
+            await stand.register(ats.url)
+            number = await stand.apply()
+            ats.challenged = lambda ats, code: (500, {}, b"")
+            for _ in range(BLOCKS):
+                assert f"/jobs/{job}/apply" in page(board, f"/jobs/{job}")
+                assert board.ask("GET", path).json["offSiteSince"] is None
+                await stand.challenge()
+                stand.clock.at += timedelta(hours=1)
+            assert await stand.webhook() == ("blocked", BLOCKS, None, "answered 500; want 200")
+            assert f"/jobs/{job}/apply" not in page(board, f"/jobs/{job}")
+            assert board.ask("GET", f"/jobs/{job}/apply", key=None).headers["location"] == f"/jobs/{job}"
+            assert board.ask("GET", path).json["offSiteSince"] == round(NOW.timestamp() * 1000)
+
+            ats.challenged = lambda ats, code: ats.proof(code)
+            await stand.register(ats.url)
+            await stand.challenge()
+            assert f"/jobs/{job}/apply" in page(board, f"/jobs/{job}"), "mended, nobody has to turn anything back"
+            await stand.deliver()
+            assert (await stand.delivery(number))[0] == "delivered"
 
 
 async def test_a_script_is_no_place_to_apply(database_url: str) -> None:

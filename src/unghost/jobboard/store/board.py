@@ -15,6 +15,8 @@ from psycopg.errors import ForeignKeyViolation, UniqueViolation
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from unghost.jobboard.store.webhooks import OFF_SITE_SINCE
+
 #: How often a write that lost a race against another one of the same address is judged anew.
 _TRIES = 3
 
@@ -196,11 +198,12 @@ async def job(connection: AsyncConnection, organization: int, external_id: str) 
     """A job by the name it has in the board's own back end, or None."""
     async with connection.cursor(row_factory=class_row(Job)) as cursor:
         await cursor.execute(
-            """
-            SELECT id, organization, external_id, title, location, description, listed_at, closed_at, off_site_since,
-                company_apply_url
-            FROM jobboard.job WHERE organization = %s AND external_id = %s
-            """,
+            f"""
+            SELECT j.id, j.organization, j.external_id, j.title, j.location, j.description, j.listed_at, j.closed_at,
+                {OFF_SITE_SINCE}, j.company_apply_url
+            FROM jobboard.job j LEFT JOIN jobboard.webhook w ON w.id = j.webhook_id
+            WHERE j.organization = %s AND j.external_id = %s
+            """,  # noqa: S608  (our own words)
             (organization, external_id),
         )
         return await cursor.fetchone()

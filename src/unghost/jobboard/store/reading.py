@@ -16,6 +16,7 @@ from psycopg.rows import DictRow, dict_row
 from unghost.jobboard.rules.plan import State
 from unghost.jobboard.rules.policy import Place, Policy
 from unghost.jobboard.rules.timeline import Noticed, Stop, timeline
+from unghost.jobboard.store.webhooks import OFF_SITE_SINCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Applicant:
 class Job:
     """A job as its page shows it; `closed_at`: since when it takes no applications.
 
-    `off_site_since`: since when it takes them elsewhere only, at `company_apply_url` if that is known (spec R28).
+    `off_site_since`: since when it takes them elsewhere only, at `company_apply_url` if that is known: its first could
+    not be delivered, or its webhook is blocked (spec R28).
     """
 
     id: int
@@ -201,8 +203,8 @@ def _application(number: int, rows: list[DictRow], place: Place, now: datetime, 
 
 _PARTS = {
     "applicant_columns": "p.id AS applicant_id, p.name, p.email, p.language, p.time_zone",
-    "job_columns": """j.id AS job_id, j.title, c.name AS company, j.location, j.description, j.listed_at, j.closed_at,
-       j.off_site_since, j.company_apply_url""",
+    "job_columns": f"""j.id AS job_id, j.title, c.name AS company, j.location, j.description, j.listed_at, j.closed_at,
+       {OFF_SITE_SINCE}, j.company_apply_url""",
     "seen_columns": """a.number, a.submitted_at, decided.decided_at, n.action, n.state, n.due_at,
        x.performed_at, c.applicant_notifications AND n.action_id > c.consent_after AS consent""",
     # What may be seen at one place, and when a decision was performed that has been told. Held rows stay behind.
@@ -234,6 +236,7 @@ LEFT JOIN (
     jobboard.application a
     JOIN jobboard.job j ON j.id = a.job_id
     JOIN jobboard.customer c ON c.organization = a.organization
+    LEFT JOIN jobboard.webhook w ON w.id = j.webhook_id
 ) ON a.applicant_id = p.id
 {seen}
 WHERE p.id = %(applicant)s
@@ -243,6 +246,7 @@ _JOB_PAGE = _whole("""
 SELECT {applicant_columns}, {job_columns}, {seen_columns}
 FROM jobboard.job j
 JOIN jobboard.customer c ON c.organization = j.organization
+LEFT JOIN jobboard.webhook w ON w.id = j.webhook_id
 LEFT JOIN jobboard.applicant p ON p.id = %(applicant)s
 LEFT JOIN jobboard.application a ON a.job_id = j.id AND a.applicant_id = p.id
 {seen}
@@ -256,6 +260,7 @@ LEFT JOIN jobboard.applicant p ON p.id = %(applicant)s
 LEFT JOIN LATERAL (
     SELECT {job_columns}
     FROM jobboard.job j JOIN jobboard.customer c ON c.organization = j.organization
+    LEFT JOIN jobboard.webhook w ON w.id = j.webhook_id
     WHERE j.closed_at IS NULL AND (%(below)s::bigint IS NULL OR j.id < %(below)s)
     ORDER BY j.id DESC LIMIT %(limit)s
 ) listed ON true
