@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from unghost.jobboard.rules.naming import unfit
 from unghost.jobboard.store import reading, registering
 from unghost.jobboard.web import forms, pages
 from unghost.jobboard.web.applicant_pages import number_in_path
@@ -87,6 +88,8 @@ def _check_person(filled: Filled, languages: tuple[str, ...]) -> None:
         filled.wrong["name"] = "name_missing"
     elif len(texts["name"]) > _LONGEST_NAME:
         filled.wrong["name"] = "name_long"
+    elif unfit(texts["name"]):
+        filled.wrong["name"] = "name_wrong"
     if not texts.get("email"):
         filled.wrong["email"] = "email_missing"
     elif (email := forms.address(texts["email"])) is None:
