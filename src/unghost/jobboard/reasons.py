@@ -14,7 +14,7 @@ _WITHHELD: Mapping[str, str] = {
     Reason.NO_CONSENT: "the customer had not ticked “Applicant notifications” when the report was received",
     Reason.CONSENT_WITHDRAWN: "the customer unticked “Applicant notifications” between its report and its due time",
     Reason.ALREADY_TOLD: "the applicant is told this once per application, and it was told or waiting already",
-    Reason.AFTER_DECISION: "it was performed after a rejection of which the applicant had been told",
+    Reason.AFTER_DECISION: "the applicant had been told of a rejection: nothing newer is shown, and nothing mailed",
     Reason.WITHDRAWN: "whoever reported it took it back before it was told",
     Reason.TURNED_OFF: "the applicant has turned mails of this kind off",
     Reason.ADDRESS_SUPPRESSED: "no mail goes to the applicant's address any more after a bounce or complaint",
