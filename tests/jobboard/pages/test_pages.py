@@ -49,6 +49,7 @@ def test_the_job_page_shows_the_applicants_own_status_and_nobody_elses(site: Sit
     with site.browser(site.ada) as ada, site.browser(site.ben) as ben, site.browser() as nobody:
         assert stops(ada.get(job).text) == ["Submitted", "Viewed"]
         assert "it is not a decision" in ada.get(job).text
+        assert "on its way to the company" in ben.get(job).text, "what “Submitted” means"
         assert stops(ben.get(job).text) == ["Submitted"]
         seen = nobody.get(job)
         assert stops(seen.text) == []
@@ -176,6 +177,21 @@ def test_many_open_jobs_come_in_pages(site: Site) -> None:
         second = browser.get(more[1]).text
     titles = re.findall(r'entry-title"><a href="[^"]+">([^<]+)<', first + second)
     assert len(titles) == len(set(titles)) == 64
+
+
+def test_open_jobs_stand_in_the_order_in_which_they_were_listed(site: Site) -> None:
+    """Not in that in which the board was told of them: ATSs post what they have had for weeks."""
+    site.sql(
+        """INSERT INTO jobboard.job (organization, external_id, title, listed_at)
+           SELECT %s, 'old-' || n, n::text, now() - n * interval '40 days' FROM generate_series(1, 60) n""",
+        ORGANIZATION,
+    )
+    with site.browser() as browser:
+        first = browser.get("/jobs").text
+        found = first + browser.get(re.findall(r'href="(/jobs\?below=\d+)"', first)[0]).text
+    titles = re.findall(r'entry-title"><a href="[^"]+">([^<]+)<', found)
+    assert [title for title in titles if title.isdigit()] == [str(n) for n in range(1, 61)]
+    assert "1" not in titles[:4], "those of this month stand before it"
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,7 @@ CREATE TABLE jobboard.job (
     CONSTRAINT job_external_id_check CHECK ((external_id <> ''::text)),
     CONSTRAINT job_title_check CHECK ((title <> ''::text))
 );
+CREATE INDEX job_open ON jobboard.job USING btree (listed_at, id) WHERE (closed_at IS NULL);
 
 CREATE TABLE jobboard.job_posting_task (
     id uuid NOT NULL,

@@ -140,7 +140,7 @@ async def job_page(
 async def open_jobs(
     connection: AsyncConnection, applicant: int | None, *, below: int | None = None, limit: int = 50
 ) -> OpenJobs:
-    """Open jobs, newest first, at most `limit`; `below`: only those with a smaller id (the next page)."""
+    """Open jobs, the newest first, at most `limit`; `below`: only those after the job of this id (the next page)."""
     values = {"applicant": applicant, "below": below, "limit": limit + 1}
     rows = await _rows(connection, _OPEN_JOBS, values)
     who = next((_applicant(row) for row in rows if row["applicant_id"] is not None), None)
@@ -261,9 +261,10 @@ LEFT JOIN LATERAL (
     SELECT {job_columns}
     FROM jobboard.job j JOIN jobboard.customer c ON c.organization = j.organization
     LEFT JOIN jobboard.webhook w ON w.id = j.webhook_id
-    WHERE j.closed_at IS NULL AND (%(below)s::bigint IS NULL OR j.id < %(below)s)
-    ORDER BY j.id DESC LIMIT %(limit)s
+    WHERE j.closed_at IS NULL AND (j.listed_at, j.id) < (
+        coalesce((SELECT b.listed_at FROM jobboard.job b WHERE b.id = %(below)s), 'infinity'), %(below)s::bigint)
+    ORDER BY j.listed_at DESC, j.id DESC LIMIT %(limit)s
 ) listed ON true
 LEFT JOIN jobboard.application a ON a.job_id = listed.job_id AND a.applicant_id = p.id
-ORDER BY listed.job_id DESC
+ORDER BY listed.listed_at DESC, listed.job_id DESC
 """)
