@@ -222,5 +222,6 @@ async def test_a_finder_that_does_not_fit_is_refused(vendor: Partner) -> None:
 
     refused(ask(""), Refusal.BAD_VALUE, "credentialsByUniqueForeignId")
     refused(ask("q=all"), Refusal.BAD_VALUE, "q is 'all'")
+    refused(ask("uniqueForeignId=a"), Refusal.BAD_VALUE, "q is missing from the query; want ")
     refused(ask("q=credentialsByUniqueForeignId"), Refusal.MISSING_FIELD, "uniqueForeignId")
     refused(ask("q=credentialsByUniqueForeignId&uniqueForeignId=%00"), Refusal.BAD_VALUE)

@@ -66,7 +66,8 @@ async def _find(call: Call) -> Said | Refused:
         return refused
     query = call.request.query_params
     if query.get("q") != FINDER:
-        return Refused(Refusal.BAD_VALUE, f"q is {shown(query.get('q'))}; want {FINDER}")
+        got = f"is {shown(query['q'])}" if "q" in query else "is missing from the query"
+        return Refused(Refusal.BAD_VALUE, f"q {got}; want {FINDER}")
     given = provisioning.foreign_id(query.get("uniqueForeignId"))
     if isinstance(given, Refused):
         return given
