@@ -9,6 +9,7 @@ from psycopg import AsyncConnection
 
 from unghost.jobboard.client_secrets import ClientSecrets
 from unghost.jobboard.store import access
+from unghost.jobboard.store.consent import set_consent
 from unghost.jobboard.tombstones import Tombstones
 
 ORGANIZATION, OTHER_ORGANIZATION = 12345, 67890
@@ -130,6 +131,20 @@ async def consent(connection: AsyncConnection, organization: int, ticked: bool) 
     """Set the box without a ledger row."""
     await connection.execute(
         "UPDATE jobboard.customer SET applicant_notifications = %s WHERE organization = %s", (ticked, organization)
+    )
+
+
+async def tick(connection: AsyncConnection, organization: int, ticked: bool, now: datetime) -> None:
+    """Set the box as an admin does, with its row of the ledger."""
+    await set_consent(
+        connection,
+        organization=organization,
+        ticked=ticked,
+        changed_by="hanna@harbour.example",
+        changed_from="https://ats.example",
+        wording_version="en-1",
+        oauth_application_id=None,
+        now=now,
     )
 
 

@@ -83,6 +83,14 @@ def test_a_revoked_partner_takes_its_children_along_and_all_processes_hear_of_it
     assert here("partner", "rotate", client_id).code == 2
 
 
+def test_a_revoked_child_application_is_replaced(here: Unghost, customer: str) -> None:  # spec R25
+    first = credentials(here("partner", "add", "Tern", "--customer", customer).out)[1][0]
+    assert here("partner", "add", "Tern", "--customer", customer).code == 2
+    assert here("partner", "revoke", first).code == 0
+    [(second, _)] = credentials(here("partner", "add", "Tern", "--customer", customer).out)
+    assert second != first
+
+
 def test_consent_by_command_stands_in_the_ledger(database_url: str, here: Unghost, customer: str) -> None:  # spec R26
     assert here("customer", "consent", customer, "on", "--by", "Dana, by phone").code == 0
     assert "as before" in here("customer", "consent", customer, "on", "--by", "Dana").out

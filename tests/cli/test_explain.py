@@ -29,7 +29,7 @@ def notice(**more: Any) -> Notice:
     return Notice(**(given | more))
 
 
-def action(received_at: datetime = NOW, performed_at: datetime = NOW) -> Action:
+def action(received_at: datetime = NOW, performed_at: datetime = NOW, *, consent: bool = True) -> Action:
     return Action(
         id=1,
         action="APPLICATION_REJECTED",
@@ -38,11 +38,12 @@ def action(received_at: datetime = NOW, performed_at: datetime = NOW) -> Action:
         reported_by="Tern - Harbour & Pine",
         partner="Tern",
         consent_then=True,
+        consent_stands=consent,
     )
 
 
 def said(the_notice: Notice, *, now: datetime = NOW, consent: bool = True, the_action: Action | None = None) -> str:
-    return sentence(the_action or action(), the_notice, consent_now=consent, now=now)
+    return sentence(the_action or action(consent=consent), the_notice, now=now)
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -54,7 +55,9 @@ def test_each_reason_is_said_in_a_plain_sentence(reason: Reason) -> None:
 def test_what_is_held_says_until_when_and_whether_it_will_be_told() -> None:
     held = notice(due_at=NOW + timedelta(hours=72))
     assert said(held) == "held until 2026-11-26 12:00:00 UTC; nobody sees it before"
-    assert said(held, consent=False).endswith("without consent then it will be withheld")
+    assert said(held, consent=False).endswith(
+        "nobody sees it before, and then it is withheld: the customer has unticked “Applicant notifications” since"
+    )
 
 
 def test_what_is_told_says_when_where_and_after_which_hold() -> None:

@@ -61,9 +61,9 @@ def test_every_action_is_told_at_its_places_after_its_hold_and_not_before(action
     assert {notice.due_at for notice in planned} == {NOW + rule.hold}
     for notice in planned:
         assert notice.state is State.WAITING or not rule.hold
-        noticed = Noticed(action, notice.place, notice.state, notice.due_at, NOW)
+        noticed = Noticed(action, notice.place, notice.state, notice.due_at, NOW, True)
         for moment, shown in ((notice.due_at - timedelta(microseconds=1), False), (notice.due_at, True)):
-            stops = timeline([noticed], consent=True, decided_at=None, now=moment, policy=EVERYTHING)
+            stops = timeline([noticed], decided_at=None, now=moment, policy=EVERYTHING)
             assert bool(stops) == (shown or notice.state is State.TOLD)
 
 

@@ -69,8 +69,8 @@ def test_every_reason_is_a_sentence_for_the_operator(reason: Reason) -> None:
     """spec R17"""
     now = SystemClock().now()
     notice = Notice(1, "EMAIL", "withheld", reason, now, None, 0, None, None)
-    action = Action(1, "APPLICATION_VIEWED", now, now, None, None, True, [notice])
-    said = sentence(action, notice, consent_now=True, now=now)
+    action = Action(1, "APPLICATION_VIEWED", now, now, None, None, True, True, [notice])
+    said = sentence(action, notice, now=now)
     assert " " in said.removeprefix("withheld: "), f"jobboard/reasons.py has no sentence for {reason}"
 
 

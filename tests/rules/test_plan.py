@@ -77,11 +77,9 @@ def test_a_policy_that_makes_no_sense_is_refused(bad: dict[str, dict[str, timede
         policy(**bad)  # type: ignore[arg-type]
 
 
-def test_a_view_later_than_a_told_rejection_is_withheld_and_an_earlier_one_is_told() -> None:
+def test_a_view_later_than_a_told_rejection_is_withheld() -> None:
     facts = replace(CONSENTS, decided_at=NOW - timedelta(days=1))
     assert {n.reason for n in planned(VIEWED, facts)} == {Reason.AFTER_DECISION}
-    late = planned(VIEWED, facts, performed_at=NOW - timedelta(days=2))
-    assert [n.reason for n in late] == [None, None, None]
 
 
 STANDING = Standing(
@@ -130,6 +128,22 @@ events = st.lists(
     ),
     max_size=40,
 )
+
+
+@pytest.mark.parametrize("earlier", [timedelta(0), timedelta(days=9)])
+def test_a_late_view_from_before_a_decision_that_was_told_is_shown_on_pages_and_not_mailed(earlier: timedelta) -> None:
+    """A mail is read when it comes (spec R18)."""
+    facts, performed_at = replace(CONSENTS, decided_at=NOW), NOW - earlier
+    assert [(n.place, n.state, n.reason) for n in planned(VIEWED, facts, performed_at)] == [
+        (Place.EMAIL, State.WITHHELD, Reason.AFTER_DECISION),
+        (Place.JOB_POSTING, State.TOLD, None),
+        (Place.MY_JOBS, State.TOLD, None),
+    ]
+    waited = replace(STANDING, performed_at=performed_at, decided_at=NOW, due_at=NOW)
+    assert objection(replace(waited, place=Place.EMAIL), NOW, DEFAULT) is Reason.AFTER_DECISION
+    assert objection(replace(waited, place=Place.MY_JOBS), NOW, DEFAULT) is None
+    assert objection(replace(waited, action=SUBMITTED, place=Place.EMAIL), NOW, DEFAULT) is None
+    assert objection(replace(waited, action=REJECTED, place=Place.EMAIL), NOW, DEFAULT) is None
 
 
 @given(events)

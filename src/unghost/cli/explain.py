@@ -86,7 +86,7 @@ def _page(application: Application, actions: Sequence[Action], delivery: Deliver
         table.add_column(no_wrap=True)
         table.add_column(overflow="fold")
         for notice in action.notices:
-            said = Text(sentence(action, notice, consent_now=application.consent_now, now=now))
+            said = Text(sentence(action, notice, now=now))
             if notice.detail:
                 said.append(f"\nlast answer: {notice.detail}", "dim")
             table.add_row(notice.place, Text(notice.state, _STYLES[notice.state]), said)

@@ -118,6 +118,8 @@ def show(job_id: int, *, where: Where = HERE) -> int:
         if found.off_site_since:
             elsewhere = found.company_apply_url or "nowhere: the job has no companyApplyUrl"
             said["applications"] = f"off-site since {found.off_site_since:%Y-%m-%d %H:%M} UTC, at {elsewhere}"
+        elif found.state == "blocked":
+            said["applications"] = "are taken elsewhere while the webhook is blocked"
         if found.url is None:
             said["webhook"] = "none: applications are delivered nowhere"
         else:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,11 +18,12 @@ from psycopg import AsyncConnection
 
 from unghost.clock import Clock
 from unghost.jobboard import metrics
-from unghost.jobboard.rules.plan import Facts, Planned, after, plan
+from unghost.jobboard.rules.plan import Facts, Planned, Reason, after, plan
 from unghost.jobboard.rules.policy import Policy
 from unghost.jobboard.store import accepting
 from unghost.jobboard.store.accepting import Key, Known, NewAction
 from unghost.jobboard.store.lines import Line
+from unghost.jobboard.store.withdrawing import Freed, hand_on
 from unghost.postgres import PostgresError
 from unghost.wire.lifecycle import Report, too_early
 from unghost.wire.refusals import Refusal, Refused
@@ -206,6 +207,7 @@ class Acceptor:
         new: list[NewAction] = []
         planned_last: dict[int, tuple[Facts, str, datetime, tuple[Planned, ...]]] = {}
         applicants: set[int] = set()
+        beside: set[Freed] = set()
         pending: list[tuple[int, int]] = []
         for i, key, known in zip(todo, keys, await accepting.known(connection, keys, self._deciders), strict=True):
             report, reporter = entries[i]
@@ -222,11 +224,14 @@ class Acceptor:
                 position = positions[key] = len(new)
                 new.append(NewAction(*key, reporter.oauth_application, notices))
                 applicants.add(judged.applicant_id)
+                beside.update(_beside_waiting(report, judged, notices, now))
             pending.append((i, position))
         if not new:
             return []
         ids = await accepting.store(connection, new, now, applicants)
         metrics.stored((a.action, n) for a, id in zip(new, ids, strict=True) if id is not None for n in a.notices)
+        for slot in beside:
+            await hand_on(connection, slot)
         again = []
         for i, position in pending:
             id = ids[position]
@@ -255,6 +260,18 @@ def _unknown(report: Report) -> Refused:
         Refusal.UNKNOWN_APPLICATION,
         f"jobApplicationId is {report.application}; want one that this customer received from this board",
     )
+
+
+def _beside_waiting(report: Report, known: Known, notices: Iterable[Planned], now: datetime) -> Iterator[Freed]:
+    """What is withheld because the same waits already: that may have been taken back before this was stored (spec R10).
+
+    What has been told cannot.
+    """
+    spoken = zip(known.spoken_actions or (), known.spoken_places or (), known.spoken_waiting or (), strict=True)
+    waiting = {place for action, place, waits in spoken if waits and action == report.action}
+    for notice in notices:
+        if notice.reason is Reason.ALREADY_TOLD and notice.place in waiting:
+            yield Freed(report.application, report.action, notice.place, now)
 
 
 def _facts(known: Known) -> Facts:

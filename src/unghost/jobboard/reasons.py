@@ -14,9 +14,9 @@ from unghost.jobboard.store.explaining import Action, Application, Delivery, Not
 
 _WITHHELD: Mapping[str, str] = {
     Reason.NO_CONSENT: "the customer had not ticked “Applicant notifications” when the report was received",
-    Reason.CONSENT_WITHDRAWN: "the customer had unticked “Applicant notifications” by the time it was due",
+    Reason.CONSENT_WITHDRAWN: "the customer unticked “Applicant notifications” between its report and its due time",
     Reason.ALREADY_TOLD: "the applicant is told this once per application, and it was told or waiting already",
-    Reason.AFTER_DECISION: "it was performed after a rejection of which the applicant had been told",
+    Reason.AFTER_DECISION: "the applicant had been told of a rejection: nothing newer is shown, and nothing mailed",
     Reason.WITHDRAWN: "whoever reported it took it back before it was told",
     Reason.TURNED_OFF: "the applicant has turned mails of this kind off",
     Reason.ADDRESS_SUPPRESSED: "no mail goes to the applicant's address any more after a bounce or complaint",
@@ -30,7 +30,7 @@ def why(reason: str) -> str:
     return _WITHHELD.get(reason, reason)
 
 
-def sentence(action: Action, notice: Notice, *, consent_now: bool, now: datetime) -> str:
+def sentence(action: Action, notice: Notice, *, now: datetime) -> str:
     """Why the applicant was, was not, or is not yet told at this place."""
     held = f", after a hold of {span(action, notice)}" if notice.due_at > action.received_at else ""
     if notice.state == State.TOLD:
@@ -39,8 +39,9 @@ def sentence(action: Action, notice: Notice, *, consent_now: bool, now: datetime
     if notice.state == State.WITHHELD:
         return f"withheld: {why(notice.reason or '')}"
     if notice.due_at > now:
-        consent = "" if consent_now or action.reported_by is None else "; without consent then it will be withheld"
-        return f"held until {_moment(notice.due_at)}; nobody sees it before{consent}"
+        stands = action.consent_stands or action.reported_by is None
+        then = "" if stands else ", and then it is withheld: the customer has unticked “Applicant notifications” since"
+        return f"held until {_moment(notice.due_at)}; nobody sees it before{then}"
     if notice.redriven_at is not None:
         back = f"put back by an operator at {_moment(notice.redriven_at)}"
         return f"due since {_moment(notice.due_at)}; {back}, next attempt at {_moment(notice.attempt_at)}"
@@ -86,12 +87,13 @@ def as_data(
                 "reported_by": action.reported_by,
                 "partner": action.partner,
                 "consent_then": action.consent_then if action.reported_by else None,
+                "consent_stands": action.consent_stands if action.reported_by else None,
                 "notices": [
                     {
                         "place": notice.place,
                         "state": notice.state,
                         "reason": notice.reason,
-                        "sentence": sentence(action, notice, consent_now=application.consent_now, now=now),
+                        "sentence": sentence(action, notice, now=now),
                         "due_at": notice.due_at.isoformat(),
                         "told_at": notice.told_at and notice.told_at.isoformat(),
                         "attempts": notice.attempts,

@@ -97,6 +97,7 @@ class Processes:
         wait = 0.2
         while not self._stopping:
             started = time.monotonic()
+            before = part.log.stat().st_size if part.log and part.log.exists() else 0
             process = self._running[part.name] = await self._spawn(part)
             if self._stopping:
                 _send(process, signal.SIGTERM)
@@ -105,7 +106,7 @@ class Processes:
             if self._stopping:
                 return
             wait = 0.2 if time.monotonic() - started > 30 else min(wait * 2, _LONGEST_WAIT_SECONDS)
-            self.say(f"{part.name} ended ({_how(code)}) and is started again{_last_words(part.log)}")
+            self.say(f"{part.name} ended ({_how(code)}) and is started again{_last_words(part.log, before)}")
             await asyncio.sleep(wait)
 
     async def _spawn(self, part: Part) -> asyncio.subprocess.Process:
@@ -158,11 +159,12 @@ def _send(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
             return
 
 
-def _last_words(log: Path | None) -> str:
+def _last_words(log: Path | None, before: int) -> str:
+    """The last line that a child wrote into its log, which had so many bytes before it was started."""
     if log is None:
         return ""
     with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 4096))
+        file.seek(max(before, log.stat().st_size - 4096))
         lines = file.read().decode(errors="replace").split("\n")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
     return f"; its last words in {log}: {last}"

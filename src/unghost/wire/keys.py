@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote, unquote
 from unghost.wire.fields import Unfit
 from unghost.wire.refusals import Refusal, shown
 
-#: Most keys of one batch, and most fields of a query; more would be refused by LinkedIn's limit of 4 KB.
+#: Most keys of one batch.
 MOST = 100
 _Key = TypeVar("_Key")
 _FIELD = re.compile(r"ids\[([0-9]{1,4})\]\.([A-Za-z]{1,40})")

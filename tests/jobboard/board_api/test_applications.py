@@ -84,6 +84,14 @@ def test_an_application_is_registered_once_and_its_applicant_told_that_it_was_su
     assert told == [("EMAIL", "waiting"), ("JOB_POSTING", "told"), ("MY_JOBS", "told")]
 
 
+def test_an_application_that_was_made_before_its_job_was_closed_may_come_late(board: Board) -> None:
+    """spec R28"""
+    path = "/board/v1/jobs/{organization}/{externalId}".format_map(JOB)
+    assert board.ask("PUT", path, {"title": "Carpenter", "closed": True}).status == 200
+    late = register(board)
+    assert (late.status, late.json["status"]["action"]) == (201, "APPLICATION_SUBMITTED")
+
+
 def test_the_back_end_may_keep_its_own_number(board: Board) -> None:
     own = "urn:li:jobApplication:12345678"
     assert register(board, jobApplicationId=own).json["jobApplicationId"] == own

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import anyio
+import psycopg
 import pytest
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
@@ -13,6 +14,8 @@ from psycopg_pool import AsyncConnectionPool
 from tests.world import ORGANIZATION, OTHER_ORGANIZATION, SECRETS, World, make_world
 from unghost.jobboard.store import access
 from unghost.jobboard.store import consent as store
+from unghost.postgres import migrate
+from unghost.postgres.migrate import migrations
 
 pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -137,6 +140,35 @@ async def test_a_customer_has_one_integration_of_each_partner(pool: AsyncConnect
         assert found is not None and found.organization is None
 
 
+async def test_a_revoked_integration_is_replaced_by_another_of_its_partner(pool: AsyncConnectionPool) -> None:
+    """Spec R25, R26: the customer's admin can choose it, once, and it reports for the customer."""
+    world = await _world(pool)
+    async with pool.connection() as connection:
+        parent = await _parent(connection, world)
+        new, more = [
+            await access.add_application(
+                connection, secrets=SECRETS, name=name, parent_id=parent, organization=None, now=NOW
+            )
+            for name in ("New", "One more")
+        ]
+        await connection.execute(
+            "INSERT INTO jobboard.customer_admin (organization, email, created_at) VALUES (%s, 'a@b.example', %s)",
+            (ORGANIZATION, NOW),
+        )
+
+        async def offered() -> list[int]:
+            found = await store.customers_to_choose(connection, "a@b.example", oauth_application_id=new[0])
+            return [customer.organization for customer in found]
+
+        assert await offered() == []
+        assert not await store.bind_integration(connection, oauth_application_id=new[0], organization=ORGANIZATION)
+        await access.revoke_application(connection, world.client_id, NOW)
+        assert await offered() == [ORGANIZATION]
+        assert await store.bind_integration(connection, oauth_application_id=new[0], organization=ORGANIZATION)
+        assert not await store.bind_integration(connection, oauth_application_id=more[0], organization=ORGANIZATION)
+        assert [found.id for found in await store.integrations_of(connection, ORGANIZATION)] == [new[0]]
+
+
 async def test_a_partners_own_client_id_is_no_integration_and_its_end_is_theirs(pool: AsyncConnectionPool) -> None:
     """Spec R26."""
     world = await _world(pool)
@@ -156,3 +188,47 @@ async def _parent(connection: AsyncConnection[Any], world: World) -> int:
     row = await cursor.fetchone()
     assert row is not None
     return int(row[0])
+
+
+async def test_what_waits_since_before_a_customers_last_tick_outlived_its_consent_also_before_the_migration(
+    database_url: str,
+) -> None:
+    """Spec R15, R26: the ledger tells it of customers of an earlier release."""
+    files = migrations()
+    [own] = [nth for nth, file in enumerate(files) if file.name.endswith("_consent_unbroken")]
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA jobboard CASCADE")
+        for file in files[:own]:
+            connection.execute(file.sql.encode())
+        connection.execute(
+            """CREATE TABLE jobboard.migration (name text PRIMARY KEY, checksum text, applied_at timestamptz);
+               INSERT INTO jobboard.customer (organization, name, applicant_notifications, created_at)
+               VALUES (1, 'Ticked again', true, now()), (2, 'Ticked all the time', true, now());
+               INSERT INTO jobboard.consent_ledger
+                   (organization, ticked, changed_by, changed_from, wording_version, changed_at)
+               SELECT organization, ticked, 'a@b.example', 'https://ats.example', 'en-1', '2026-11-01'::date + day
+               FROM (VALUES (1, true, 0), (2, true, 0), (1, false, 2), (1, true, 3)) l (organization, ticked, day);
+               INSERT INTO jobboard.applicant (email, name, created_at) VALUES ('ada@b.example', 'Ada', now());
+               INSERT INTO jobboard.job (organization, external_id, title, listed_at)
+               VALUES (1, 'J', 'Job', now()), (2, 'J', 'Job', now());
+               INSERT INTO jobboard.application (job_id, organization, applicant_id, submitted_at)
+               SELECT j.id, organization, a.id, now() FROM jobboard.job j, jobboard.applicant a;
+               INSERT INTO jobboard.action (application_number, action, performed_at, received_at)
+               SELECT number, 'APPLICATION_REJECTED', at, at
+               FROM jobboard.application, (VALUES ('2026-11-02'::date), ('2026-11-05')) m (at) ORDER BY at, number;
+               INSERT INTO jobboard.notice
+                   (action_id, place, application_number, action, state, due_at, attempt_at)
+               SELECT id, 'EMAIL', application_number, action || id, 'waiting', 'infinity', 'infinity'
+               FROM jobboard.action"""
+        )
+        for file in files[:own]:
+            connection.execute("INSERT INTO jobboard.migration VALUES (%s, %s, now())", (file.name, file.checksum))
+    migrate(database_url)
+    with psycopg.connect(database_url) as connection:
+        told = connection.execute(
+            """SELECT organization, a.performed_at::date::text FROM jobboard.action a
+               JOIN jobboard.application s ON s.number = a.application_number
+               JOIN jobboard.customer c USING (organization)
+               WHERE a.id > c.consent_after ORDER BY organization, a.performed_at"""
+        ).fetchall()
+    assert told == [(1, "2026-11-05"), (2, "2026-11-02"), (2, "2026-11-05")]

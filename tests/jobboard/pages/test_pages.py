@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+import psycopg
 import pytest
 
-from tests.jobboard.pages.site import Site
-from tests.world import ORGANIZATION
+from tests.jobboard.pages.site import Site, run
+from tests.world import ORGANIZATION, tick
 
 HOUR = timedelta(hours=1)
 
@@ -48,6 +49,7 @@ def test_the_job_page_shows_the_applicants_own_status_and_nobody_elses(site: Sit
     with site.browser(site.ada) as ada, site.browser(site.ben) as ben, site.browser() as nobody:
         assert stops(ada.get(job).text) == ["Submitted", "Viewed"]
         assert "it is not a decision" in ada.get(job).text
+        assert "on its way to the company" in ben.get(job).text, "what “Submitted” means"
         assert stops(ben.get(job).text) == ["Submitted"]
         seen = nobody.get(job)
         assert stops(seen.text) == []
@@ -90,6 +92,29 @@ def test_without_consent_nothing_reported_is_shown(site: Site) -> None:
     with site.browser(site.ada) as browser:
         assert "Viewed" not in stops(browser.get("/my-jobs").text)
         assert "Viewed" not in stops(browser.get(f"/jobs/{site.jobs[0]}").text)
+
+
+def test_what_waits_for_a_page_is_not_shown_once_consent_was_withdrawn_though_it_is_given_again(site: Site) -> None:
+    """Spec R15."""
+
+    async def save(ticked: bool) -> None:
+        async with await psycopg.AsyncConnection.connect(site.database_url) as connection:
+            await tick(connection, ORGANIZATION, ticked, site.clock.now())
+
+    site.report(site.applications[site.jobs[0], site.ada], "APPLICATION_VIEWED")
+    site.sql(
+        """UPDATE jobboard.notice SET state = 'waiting', told_at = NULL, attempt_at = due_at
+           WHERE action = 'APPLICATION_VIEWED' AND place <> 'EMAIL'"""
+    )
+    with site.browser(site.ada) as browser:
+
+        def shown() -> list[list[str]]:
+            return [stops(browser.get(path).text) for path in ("/my-jobs", f"/jobs/{site.jobs[0]}")]
+
+        assert shown() == [["Submitted", "Viewed", "Submitted"], ["Submitted", "Viewed"]]
+        for ticked in (False, True):
+            run(save(ticked))
+            assert shown() == [["Submitted", "Submitted"], ["Submitted"]]
 
 
 def test_pages_speak_the_applicants_language_and_time_zone(site: Site) -> None:
@@ -152,6 +177,21 @@ def test_many_open_jobs_come_in_pages(site: Site) -> None:
         second = browser.get(more[1]).text
     titles = re.findall(r'entry-title"><a href="[^"]+"><bdi>([^<]+)<', first + second)
     assert len(titles) == len(set(titles)) == 64
+
+
+def test_open_jobs_stand_in_the_order_in_which_they_were_listed(site: Site) -> None:
+    """Not in that in which the board was told of them: ATSs post what they have had for weeks."""
+    site.sql(
+        """INSERT INTO jobboard.job (organization, external_id, title, listed_at)
+           SELECT %s, 'old-' || n, n::text, now() - n * interval '40 days' FROM generate_series(1, 60) n""",
+        ORGANIZATION,
+    )
+    with site.browser() as browser:
+        first = browser.get("/jobs").text
+        found = first + browser.get(re.findall(r'href="(/jobs\?below=\d+)"', first)[0]).text
+    titles = re.findall(r'entry-title"><a href="[^"]+">([^<]+)<', found)
+    assert [title for title in titles if title.isdigit()] == [str(n) for n in range(1, 61)]
+    assert "1" not in titles[:4], "those of this month stand before it"
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,10 @@ async def test_a_task_is_in_progress_until_the_webhook_has_answered_the_challeng
         "jobPosting": f"urn:li:jobPosting:{number}",
     }
     assert task(partner, urn) == shown
+    await webhook(pool, "unverified")
+    waiting = task(partner, urn)
+    assert waiting["status"] == "IN_PROGRESS", "though one challenge failed"
+    assert "has not passed the challenge yet (it answered 500)" in waiting["errorMessage"]
     await webhook(pool, "verified")
     assert task(partner, urn) == shown | {"status": "SUCCEEDED"}
     await webhook(pool, "blocked")
@@ -260,6 +264,8 @@ async def test_where_a_job_stands_is_read_by_its_urn(partner: Partner, pool: Asy
         "jobPostingInfo": {"listedAt": 1604600000017, "location": "Kiel, Germany"},
         "jobPostingUrl": f"{partner.board.url}/jobs/{number}",
     }
+    await webhook(pool, "unverified")
+    assert "it answered 500" in standing()["linkedInApplyStatusDetail"]["statusMessage"]
     await webhook(pool, "verified")
     assert standing()["linkedInApplyStatus"] == "ENABLED"
     await webhook(pool, "blocked")

@@ -110,11 +110,14 @@ async def test_a_foreign_id_is_given_once_also_when_two_ask_at_once(vendor: Part
         await connection.execute(
             "UPDATE jobboard.oauth_application SET revoked_at = created_at WHERE name LIKE '%Nord%'"
         )
-    refused(create(vendor), Refusal.ALREADY_PROVISIONED, "it was revoked, so give another one")
     assert find(vendor).json == {"elements": []}
     refused(
         vendor.post({"patch": {"$set": {}}}, {"x-restli-method": None}, path=f"{PATH}/{key}"), Refusal.UNKNOWN_CHILD
     )
+    with ThreadPoolExecutor(6) as threads:
+        replaced = list(threads.map(lambda _: create(vendor), range(6)))
+    assert sorted(answer.status for answer in replaced) == [201, 409, 409, 409, 409, 409], "a revoked one is replaced"
+    assert find(vendor).json["elements"][0]["key"] != key
 
 
 @pytest.mark.parametrize("encoded", [False, True])
@@ -219,5 +222,6 @@ async def test_a_finder_that_does_not_fit_is_refused(vendor: Partner) -> None:
 
     refused(ask(""), Refusal.BAD_VALUE, "credentialsByUniqueForeignId")
     refused(ask("q=all"), Refusal.BAD_VALUE, "q is 'all'")
+    refused(ask("uniqueForeignId=a"), Refusal.BAD_VALUE, "q is missing from the query; want ")
     refused(ask("q=credentialsByUniqueForeignId"), Refusal.MISSING_FIELD, "uniqueForeignId")
     refused(ask("q=credentialsByUniqueForeignId&uniqueForeignId=%00"), Refusal.BAD_VALUE)

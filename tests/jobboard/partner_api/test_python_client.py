@@ -80,3 +80,11 @@ async def test_it_posts_jobs_and_asks_for_their_tasks(client: RestliClient, part
         resource_path="/jobPostingStatus", ids=[tasks.results[urn]["jobPosting"]], access_token=partner.token
     )
     assert [each["listingStatus"] for each in status.results.values()] == ["LISTED"]
+    many = [f"{urn[:-4]}{n:04x}" for n in range(99)]
+    long = client.batch_get(
+        resource_path="/simpleJobPostingTasks",
+        ids=[*many, urn],
+        access_token=partner.token,
+        version_string=VERSION,
+    )
+    assert (long.status_code, list(long.results)) == (200, [urn]), "it sends a long query in the body of a POST"

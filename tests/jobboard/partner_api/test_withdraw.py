@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
@@ -14,6 +18,7 @@ from unghost.wire.refusals import Refusal
 pytestmark = pytest.mark.anyio
 
 REJECTED = "APPLICATION_REJECTED"
+HOLD = timedelta(hours=72)
 
 
 def rejected(partner: Partner, **change: object) -> str:
@@ -55,6 +60,79 @@ async def test_the_same_report_again_does_not_bring_it_back_but_a_new_rejection_
     assert await found(pool, partner) == [(REJECTED, "EMAIL", "withheld", "withdrawn")]
     assert rejected(partner, performedAt=milliseconds(NOW) + 1) != id
     assert [state for _, _, state, _ in await found(pool, partner)] == ["withheld", "waiting"]
+
+
+async def test_a_rejection_that_still_stands_waits_in_the_place_of_one_that_was_taken_back(
+    partner: Partner, pool: AsyncConnectionPool
+) -> None:
+    """spec R10, R14: of several the first by performedAt, after its own hold; none that was taken back itself"""
+    at = milliseconds(NOW)
+    first, third, second, fourth = (rejected(partner, performedAt=at + n) for n in (0, 3, 2, 4))
+    assert [row[2:] for row in await found(pool, partner)] == [("waiting", None), *[("withheld", "already_told")] * 3]
+    assert delete(partner, second).status == 204
+    assert delete(partner, first).status == 204
+    withdrawn = ("withheld", "withdrawn")
+    assert [row[2:] for row in await found(pool, partner)] == [
+        withdrawn,
+        ("waiting", None),
+        withdrawn,
+        ("withheld", "already_told"),
+    ]
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT due_at, attempt_at FROM jobboard.notice WHERE action_id = %s", (third,)
+        )
+        row = await cursor.fetchone()
+    assert row is not None and row[0] == row[1] > NOW + HOLD - timedelta(minutes=1)
+    for id in (third, fourth):
+        assert delete(partner, id).status == 204
+    assert {row[2:] for row in await found(pool, partner)} == {withdrawn}
+
+
+async def test_several_that_are_taken_back_at_once_leave_the_one_that_stands(
+    partner: Partner, pool: AsyncConnectionPool
+) -> None:
+    """spec R10, R14"""
+    ids = [rejected(partner, performedAt=milliseconds(NOW) + n) for n in range(9)]
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda id: delete(partner, id), [*ids[:4], *ids[5:]]))
+    assert {answer.status for answer in answers} == {204}
+    states = [row[2:] for row in await found(pool, partner)]
+    assert states.pop(4) == ("waiting", None)
+    assert set(states) == {("withheld", "withdrawn")}
+
+
+async def test_a_rejection_that_is_being_stored_while_the_former_is_taken_back_is_told(
+    partner: Partner, pool: AsyncConnectionPool
+) -> None:
+    """spec R10, R14: it was judged while the former one waited"""
+    first = rejected(partner)
+    async with pool.connection() as connection:
+        with ThreadPoolExecutor(1) as thread:
+            await connection.execute("LOCK TABLE jobboard.action IN SHARE MODE")
+            second = thread.submit(_rejected_until_it_is_stored, partner, milliseconds(NOW) + 1)
+            await _something_waits_to_be_stored(pool)
+            assert (await asyncio.to_thread(delete, partner, first)).status == 204
+            await connection.commit()
+            assert await asyncio.to_thread(second.result, 30) != first
+    assert [row[2:] for row in await found(pool, partner)] == [("withheld", "withdrawn"), ("waiting", None)]
+
+
+def _rejected_until_it_is_stored(partner: Partner, performed_at: int) -> str:
+    """As an ATS does: a lock that is held for too long is answered 503."""
+    while True:
+        answer = partner.post(partner.body(action=REJECTED, performedAt=performed_at))
+        if answer.status != 503:
+            return str(answer.headers["x-restli-id"])
+
+
+async def _something_waits_to_be_stored(pool: AsyncConnectionPool) -> None:
+    waiting = "SELECT FROM pg_locks WHERE relation = 'jobboard.action'::regclass AND NOT granted"
+    async with asyncio.timeout(30), pool.connection() as connection:
+        while True:
+            if await (await connection.execute(waiting)).fetchone() is not None:
+                return
+            await asyncio.sleep(0.01)
 
 
 async def test_what_has_been_told_stays(partner: Partner, pool: AsyncConnectionPool) -> None:

@@ -11,7 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from tests.jobboard.telling.board import HOLD, NOW, Hands, drain, report, row
 from tests.jobboard.telling.post import Post, posting
-from tests.world import ORGANIZATION, consent, make_world
+from tests.world import ORGANIZATION, consent, make_world, tick
 from unghost.jobboard.rules.plan import State
 from unghost.jobboard.rules.policy import DOWNLOADED, REJECTED, SUBMITTED, VIEWED, Place
 from unghost.jobboard.store import telling
@@ -81,6 +81,43 @@ async def test_consent_withdrawn_during_the_hold_withholds_the_mail(
     clock = Hands(NOW + HOLD)
     async with drain(database_url, post, clock) as mails, pool.connection() as connection:
         await mails.step(clock.at)
+        assert await row(connection, action_id) == ("withheld", "consent_withdrawn", None)
+    assert post.accepted == []
+
+
+@pytest.mark.parametrize("later", [timedelta(), timedelta(hours=1)])
+async def test_consent_withdrawn_during_the_hold_and_given_again_tells_only_what_comes_after(
+    database_url: str, pool: AsyncConnectionPool, post: Post, later: timedelta
+) -> None:
+    """spec R15: consent given later tells nothing retroactively, not even in the same moment of a stopped clock"""
+    async with pool.connection() as connection:
+        world = await make_world(connection, NOW, consent=False)
+        await tick(connection, ORGANIZATION, True, NOW)
+        before = await report(connection, world.applications[0], REJECTED)
+        for ticked in (False, True):
+            await tick(connection, ORGANIZATION, ticked, NOW + later)
+        after = await report(connection, world.applications[1], REJECTED, now=NOW + later)
+    clock = Hands(NOW + later + HOLD)
+    async with drain(database_url, post, clock) as mails, pool.connection() as connection:
+        assert await mails.step(clock.at) == 2
+        assert await row(connection, before) == ("withheld", "consent_withdrawn", None)
+        assert (await row(connection, after))[0] == "told"
+    assert [m.message["Subject"] for m in post.accepted] == ["Your application to Job 2 at Harbour & Pine"]
+
+
+async def test_a_report_under_way_while_the_box_is_unticked_and_ticked_again_is_not_told(
+    database_url: str, pool: AsyncConnectionPool, post: Post
+) -> None:
+    """spec R15: it was judged by the consent that was withdrawn, though it is committed after the new one"""
+    async with pool.connection() as connection:
+        world = await make_world(connection, NOW)
+    async with pool.connection() as reporting, pool.connection() as saving:
+        action_id = await report(reporting, world.applications[0], VIEWED)
+        for ticked in (False, True):
+            await tick(saving, ORGANIZATION, ticked, NOW)
+        await saving.commit()
+    async with drain(database_url, post, Hands()) as mails, pool.connection() as connection:
+        assert await mails.step(NOW) == 1
         assert await row(connection, action_id) == ("withheld", "consent_withdrawn", None)
     assert post.accepted == []
 
@@ -236,12 +273,15 @@ async def test_what_was_mailed_while_its_report_was_taken_back_counts_as_told(
         [(_, _, attempts)] = await telling.claim(connection, [Place.EMAIL], end, timedelta(seconds=60), 9)
         assert await withdraw(connection, action_id, world.child, end)
         assert await row(connection, action_id) == ("withheld", "withdrawn", None)
+        again = None
         if rejected_again:
-            await report(connection, world.applications[0], REJECTED, performed_at=end, now=end)
+            again = await report(connection, world.applications[0], REJECTED, performed_at=end, now=end)
         mailed = telling.Settled(action_id, Place.EMAIL, attempts, State.TOLD, at=end)
         stored = await telling.settle(connection, [mailed])
-        assert bool(stored) is not rejected_again, "a second one that waits is not settled over"
-        assert (await row(connection, action_id))[0] == ("withheld" if rejected_again else "told")
+        assert stored == {(action_id, Place.EMAIL)}
+        assert (await row(connection, action_id))[0] == "told"
+        if again is not None:
+            assert await row(connection, again) == ("withheld", "already_told", None)
 
 
 async def test_what_is_claimed_is_read_by_its_key_however_much_waits(

@@ -17,7 +17,7 @@ from tests.jobboard.webhooks.board import NOW, Stand, standing
 from tests.world import SECRETS
 from unghost.clock import SystemClock
 from unghost.jobboard.links import For, Links
-from unghost.jobboard.rules.resending import RESENDS
+from unghost.jobboard.rules.resending import BLOCKS, RESENDS
 from unghost.jobboard.store import access, webhooks
 
 pytestmark = pytest.mark.anyio
@@ -54,6 +54,33 @@ async def test_without_such_a_site_the_page_says_whom_to_ask(database_url: str, 
         job = await off_site(stand, None)
         with serving(database_url, tmp_path) as board:
             assert "Please ask Harbour &amp; Pine how to apply." in page(board, f"/jobs/{job}")
+
+
+async def test_while_the_webhook_is_blocked_the_job_takes_applications_elsewhere_only(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with standing(database_url) as stand:
+        job, path = stand.world.jobs[0], "/board/v1/jobs/urn:li:organization:12345/J-1"
+        with listening(stand.world.client_secret) as ats, serving(database_url, tmp_path) as board:
+            await stand.register(ats.url)
+            number = await stand.apply()
+            ats.challenged = lambda ats, code: (500, {}, b"")
+            for _ in range(BLOCKS):
+                assert f"/jobs/{job}/apply" in page(board, f"/jobs/{job}")
+                assert board.ask("GET", path).json["offSiteSince"] is None
+                await stand.challenge()
+                stand.clock.at += timedelta(hours=1)
+            assert await stand.webhook() == ("blocked", BLOCKS, None, "answered 500; want 200")
+            assert f"/jobs/{job}/apply" not in page(board, f"/jobs/{job}")
+            assert board.ask("GET", f"/jobs/{job}/apply", key=None).headers["location"] == f"/jobs/{job}"
+            assert board.ask("GET", path).json["offSiteSince"] == round(NOW.timestamp() * 1000)
+
+            ats.challenged = lambda ats, code: ats.proof(code)
+            await stand.register(ats.url)
+            await stand.challenge()
+            assert f"/jobs/{job}/apply" in page(board, f"/jobs/{job}"), "mended, nobody has to turn anything back"
+            await stand.deliver()
+            assert (await stand.delivery(number))[0] == "delivered"
 
 
 async def test_a_script_is_no_place_to_apply(database_url: str) -> None:
@@ -125,6 +152,34 @@ async def test_turned_on_site_again_the_failed_ones_are_delivered_anew(database_
             assert await stand.deliver() == 1
             assert (await stand.delivery(number))[0] == "delivered"
             assert await webhooks.turn_on_site(stand.connection, 999, stand.clock.at) is None
+
+
+async def test_what_comes_while_the_job_is_off_site_is_delivered_when_it_no_longer_is(
+    database_url: str, tmp_path: Path
+) -> None:
+    """By the board API it has happened already; from the apply page it may have been on its way."""
+    async with standing(database_url) as stand:
+        stand.clock.at = SystemClock().now() + timedelta(minutes=1)
+        with listening(stand.world.client_secret) as ats, serving(database_url, tmp_path) as board:
+            await stand.register(ats.url)
+            await stand.challenge()
+            job = await off_site(stand, ELSEWHERE)
+            board.ask("PUT", "/board/v1/applicants/me", {"email": "me@applicant.example", "name": "Mé"})
+            given = {"job": {"organization": "urn:li:organization:12345", "externalId": "J-1"}, "applicant": "me"}
+            made = board.ask("POST", "/board/v1/applications", given)
+            assert made.status == 201
+            number = int(made.json["jobApplicationId"].rpartition(":")[2])
+            assert await stand.delivery(number) == ("failed", 0, None, _KEPT)
+            assert await stand.deliver() == 0
+            await stand.register(f"{ats.url}/moved")
+            await stand.challenge()
+            assert await webhooks.turn_on_site(stand.connection, job, stand.clock.at) == 1
+            assert await stand.deliver() == 1
+            assert [sent.path for sent in ats.deliveries] == ["/applications/moved"]
+            assert [sent.application for sent in ats.deliveries] == [made.json["jobApplicationId"]]
+
+
+_KEPT = "not sent: the job was off-site when the application came"
 
 
 async def test_the_link_in_a_delivery_gives_the_resume(database_url: str, tmp_path: Path) -> None:

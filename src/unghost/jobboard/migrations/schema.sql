@@ -89,6 +89,7 @@ CREATE TABLE jobboard.customer (
     applicant_notifications boolean DEFAULT false NOT NULL,
     holds jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone NOT NULL,
+    consent_after bigint DEFAULT 0 NOT NULL,
     CONSTRAINT customer_pkey PRIMARY KEY (organization),
     CONSTRAINT customer_holds_check CHECK ((jsonb_typeof(holds) = 'object'::text)),
     CONSTRAINT customer_name_check CHECK ((name <> ''::text)),
@@ -119,7 +120,6 @@ CREATE TABLE jobboard.delivery (
     CONSTRAINT delivery_attempts_check CHECK ((attempts >= 0)),
     CONSTRAINT delivery_check CHECK (((state = 'waiting'::text) = (attempt_at IS NOT NULL))),
     CONSTRAINT delivery_check1 CHECK (((state = 'delivered'::text) = (delivered_at IS NOT NULL))),
-    CONSTRAINT delivery_check2 CHECK (((state <> 'failed'::text) OR (failures > 0))),
     CONSTRAINT delivery_failures_check CHECK ((failures >= 0)),
     CONSTRAINT delivery_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'delivered'::text, 'failed'::text])))
 );
@@ -146,6 +146,7 @@ CREATE TABLE jobboard.job (
     CONSTRAINT job_external_id_check CHECK ((external_id <> ''::text)),
     CONSTRAINT job_title_check CHECK ((title <> ''::text))
 );
+CREATE INDEX job_open ON jobboard.job USING btree (listed_at, id) WHERE (closed_at IS NULL);
 
 CREATE TABLE jobboard.job_posting_task (
     id uuid NOT NULL,
@@ -206,12 +207,12 @@ CREATE TABLE jobboard.oauth_application (
     integration_name text,
     CONSTRAINT oauth_application_pkey PRIMARY KEY (id),
     CONSTRAINT oauth_application_client_id_key UNIQUE (client_id),
-    CONSTRAINT oauth_application_parent_id_organization_key UNIQUE (parent_id, organization),
-    CONSTRAINT oauth_application_parent_id_unique_foreign_id_key UNIQUE (parent_id, unique_foreign_id),
     CONSTRAINT oauth_application_check CHECK (((parent_id IS NOT NULL) OR (organization IS NULL))),
     CONSTRAINT oauth_application_check1 CHECK (((former_secret_hash IS NULL) = (former_secret_until IS NULL))),
     CONSTRAINT oauth_application_name_check CHECK ((name <> ''::text))
 );
+CREATE UNIQUE INDEX oauth_application_organization ON jobboard.oauth_application USING btree (parent_id, organization) WHERE (revoked_at IS NULL);
+CREATE UNIQUE INDEX oauth_application_unique_foreign_id ON jobboard.oauth_application USING btree (parent_id, unique_foreign_id) WHERE (revoked_at IS NULL);
 
 CREATE TABLE jobboard.resume (
     application_number bigint NOT NULL,

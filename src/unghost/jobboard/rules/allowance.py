@@ -53,7 +53,8 @@ def untouched(now: datetime) -> Standing:
 def borrow(standing: Standing, limits: Limits, wanted: int, now: datetime) -> Granted | timedelta:
     """Borrow `wanted` reports and with them what is left of a portion, or how long to wait until they are there.
 
-    More at once than the bucket holds are granted when it is full, and leave it in debt: else they never could be.
+    More at once than the bucket holds are granted when it is full, and leave it in debt; more than a day's are granted
+    as the first of a day, and leave nothing of it: else they never could be.
     """
     waiting = wait(standing, limits, wanted, now)
     if waiting:
@@ -71,7 +72,8 @@ def wait(standing: Standing, limits: Limits, wanted: int, now: datetime) -> time
     if limits.per_second is not None:
         spare = _SECOND * max(0, limits.burst - wanted) // limits.per_second
         waiting = max(waiting, standing.full_at - spare - now)
-    if limits.per_day is not None and _used(standing, now) + wanted > limits.per_day:
+    used = _used(standing, now)
+    if limits.per_day is not None and used and used + wanted > limits.per_day:
         tomorrow = datetime.combine(max(standing.day, _day(now)) + timedelta(days=1), time(), UTC)
         waiting = max(waiting, tomorrow - now)
     return waiting

@@ -107,19 +107,25 @@ def _one(
         return Planned(place, State.WITHHELD, due_at, Reason.NO_CONSENT)
     if (action, place) in facts.spoken_for:
         return Planned(place, State.WITHHELD, due_at, Reason.ALREADY_TOLD)
-    if _after_decision(rule, performed_at, facts.decided_at):
+    if _after_decision(rule, place, performed_at, facts.decided_at):
         return Planned(place, State.WITHHELD, due_at, Reason.AFTER_DECISION)
     if place in PAGES and due_at <= now:
         return Planned(place, State.TOLD, due_at)
     return Planned(place, State.WAITING, due_at)
 
 
-def _after_decision(rule: Rule, performed_at: datetime, decided_at: datetime | None) -> bool:
-    return decided_at is not None and not rule.decides and performed_at > decided_at
+def _after_decision(rule: Rule, place: Place, performed_at: datetime, decided_at: datetime | None) -> bool:
+    """Pages put a late report where it belongs; a mail would come after the decision whenever it was performed."""
+    if decided_at is None or rule.decides:
+        return False
+    return performed_at > decided_at or (place is Place.EMAIL and not rule.by_board)
 
 
 class Standing(Struct, frozen=True):
-    """What is true of a due notice at the moment it is about to be told."""
+    """What is true of a due notice at the moment it is about to be told.
+
+    `consent`: whether the customer's consent stands, and has stood ever since this was reported (spec R15).
+    """
 
     action: str
     place: Place
@@ -142,7 +148,7 @@ def objection(standing: Standing, now: datetime, policy: Policy) -> Reason | Non
     rule = policy[standing.action]
     if not rule.by_board and not standing.consent:
         return Reason.CONSENT_WITHDRAWN
-    if _after_decision(rule, standing.performed_at, standing.decided_at):
+    if _after_decision(rule, standing.place, standing.performed_at, standing.decided_at):
         return Reason.AFTER_DECISION
     if standing.place is not Place.EMAIL:
         return None

@@ -16,13 +16,17 @@ from unghost.jobboard.rules.policy import Place, Policy
 
 @dataclass(frozen=True, slots=True)
 class Noticed:
-    """A notice of one application at one page, as stored, with the `performed_at` of its action."""
+    """A notice of one application at one page, as stored, with the `performed_at` of its action.
+
+    `consent`: whether the customer's consent stands, and has stood ever since this was reported (spec R15).
+    """
 
     action: str
     place: Place
     state: State
     due_at: datetime
     performed_at: datetime
+    consent: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +38,11 @@ class Stop:
 
 
 def timeline(
-    noticed: Iterable[Noticed], *, consent: bool, decided_at: datetime | None, now: datetime, policy: Policy
+    noticed: Iterable[Noticed], *, decided_at: datetime | None, now: datetime, policy: Policy
 ) -> tuple[Stop, ...]:
     """The stops of one application at one place, oldest first; the last one is its status.
 
-    `consent`: the customer's, now. `decided_at`: when the decision that the applicant has been told was performed.
+    `decided_at`: when the decision that the applicant has been told was performed.
     Order is by `performed_at`, however late or mixed up the reports came (spec R18). What the board made itself, the
     submission, comes first: nothing can happen to an application before it is there, whatever an ATS's clock says.
     """
@@ -48,11 +52,11 @@ def timeline(
         rule = policy.get(stop.action)
         return (rule is None or not rule.by_board, stop.performed_at, rank.get(stop.action, len(rank)))
 
-    shown = [Stop(n.action, n.performed_at) for n in noticed if _may_be_shown(n, consent, decided_at, now, policy)]
+    shown = [Stop(n.action, n.performed_at) for n in noticed if _may_be_shown(n, decided_at, now, policy)]
     return tuple(sorted(shown, key=order))
 
 
-def _may_be_shown(notice: Noticed, consent: bool, decided_at: datetime | None, now: datetime, policy: Policy) -> bool:
+def _may_be_shown(notice: Noticed, decided_at: datetime | None, now: datetime, policy: Policy) -> bool:
     if notice.state is State.TOLD:
         return True
     # Fail closed (spec R16): withheld, still held, or without a row in the policy means not shown.
@@ -63,7 +67,7 @@ def _may_be_shown(notice: Noticed, consent: bool, decided_at: datetime | None, n
         place=notice.place,
         performed_at=notice.performed_at,
         due_at=notice.due_at,
-        consent=consent,
+        consent=notice.consent,
         decided_at=decided_at,
         # What applicants choose and what became of their address is about mail alone.
         viewed_mails=True,

@@ -34,9 +34,10 @@ class Known(Struct, frozen=True):
     consent: bool
     #: The customer's own; None: it has none.
     holds: Any
-    #: Actions and, beside each, the place where it is told or waiting to be.
+    #: Actions and, beside each, the place where it is told or waiting to be, and whether it is waiting.
     spoken_actions: list[str] | None
     spoken_places: list[str] | None
+    spoken_waiting: list[bool] | None
     decided_at: datetime | None
 
 
@@ -55,12 +56,13 @@ SELECT k.nth,
        (SELECT x.id FROM jobboard.action x
         WHERE x.application_number = k.number AND x.performed_at = k.performed_at AND x.action = k.action),
        a.organization, a.applicant_id, a.submitted_at, c.applicant_notifications, nullif(c.holds, '{}'),
-       n.actions, n.places, n.decided_at
+       n.actions, n.places, n.waiting, n.decided_at
 FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[]) WITH ORDINALITY AS k (number, action, performed_at, nth)
 JOIN jobboard.application a ON a.number = k.number
 JOIN jobboard.customer c ON c.organization = a.organization
 LEFT JOIN LATERAL (
     SELECT array_agg(s.action) AS actions, array_agg(s.place) AS places,
+           array_agg(s.state = 'waiting') AS waiting,
            min(CASE WHEN s.state = 'told' AND s.action = ANY (%s::text[])
                THEN (SELECT d.performed_at FROM jobboard.action d WHERE d.id = s.action_id) END) AS decided_at
     FROM jobboard.notice s

@@ -13,6 +13,8 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from unghost.jobboard.store.webhooks import OFF_SITE_SINCE
+
 
 @dataclass(frozen=True, slots=True)
 class Customer:
@@ -139,11 +141,12 @@ async def jobs(connection: AsyncConnection[Any], organization: int | None = None
     """The jobs of a customer, or of all, newest first."""
     async with connection.cursor(row_factory=class_row(Job)) as cursor:
         await cursor.execute(
-            """SELECT j.id, j.organization, j.external_id, j.title, j.location, j.listed_at, j.closed_at,
-                      j.off_site_since,
+            f"""SELECT j.id, j.organization, j.external_id, j.title, j.location, j.listed_at, j.closed_at,
+                      {OFF_SITE_SINCE},
                       (SELECT count(*) FROM jobboard.application p WHERE p.job_id = j.id) AS applications
-               FROM jobboard.job j WHERE %(organization)s::bigint IS NULL OR j.organization = %(organization)s
-               ORDER BY j.listed_at DESC, j.id DESC""",
+               FROM jobboard.job j LEFT JOIN jobboard.webhook w ON w.id = j.webhook_id
+               WHERE %(organization)s::bigint IS NULL OR j.organization = %(organization)s
+               ORDER BY j.listed_at DESC, j.id DESC""",  # noqa: S608  (our own words)
             {"organization": organization},
         )
         return await cursor.fetchall()
@@ -178,9 +181,10 @@ async def partner_named(connection: AsyncConnection[Any], name: str) -> int | No
 
 
 async def child_of(connection: AsyncConnection[Any], partner_id: int, organization: int) -> str | None:
-    """The client id of a partner's child application for a customer."""
+    """The client id of a partner's child application for a customer, unless it is revoked."""
     cursor = await connection.execute(
-        "SELECT client_id FROM jobboard.oauth_application WHERE parent_id = %s AND organization = %s",
+        "SELECT client_id FROM jobboard.oauth_application"
+        " WHERE parent_id = %s AND organization = %s AND revoked_at IS NULL",
         (partner_id, organization),
     )
     row = await cursor.fetchone()

@@ -15,6 +15,7 @@ from psycopg.errors import ForeignKeyViolation, UniqueViolation
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from unghost.jobboard.store.webhooks import OFF_SITE_SINCE
 from unghost.jobboard.tombstones import Tombstones
 
 #: How often a write that lost a race against another one of the same address is judged anew.
@@ -46,7 +47,10 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as stored. `closed_at`: since when nobody can apply; `off_site_since`: nobody here (spec R28)."""
+    """A job as stored. `closed_at`: since when nobody can apply on its page; `off_site_since`: when since elsewhere.
+
+    An application that was made before may be registered later all the same (spec R28).
+    """
 
     id: int
     organization: int
@@ -199,11 +203,12 @@ async def job(connection: AsyncConnection, organization: int, external_id: str) 
     """A job by the name it has in the board's own back end, or None."""
     async with connection.cursor(row_factory=class_row(Job)) as cursor:
         await cursor.execute(
-            """
-            SELECT id, organization, external_id, title, location, description, listed_at, closed_at, off_site_since,
-                company_apply_url
-            FROM jobboard.job WHERE organization = %s AND external_id = %s
-            """,
+            f"""
+            SELECT j.id, j.organization, j.external_id, j.title, j.location, j.description, j.listed_at, j.closed_at,
+                {OFF_SITE_SINCE}, j.company_apply_url
+            FROM jobboard.job j LEFT JOIN jobboard.webhook w ON w.id = j.webhook_id
+            WHERE j.organization = %s AND j.external_id = %s
+            """,  # noqa: S608  (our own words)
             (organization, external_id),
         )
         return await cursor.fetchone()

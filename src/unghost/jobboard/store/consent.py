@@ -91,6 +91,7 @@ async def set_consent(
 ) -> bool:
     """Tick or untick a customer's box; a change, and only a change, is a row of the ledger (spec R15, R26).
 
+    What is reported by then and not told yet is told no more, for a tick begins a new consent.
     Returns whether it changed. The row lock puts concurrent saves one after the other, each judged by the one
     before it. Raises `UnknownCustomer`.
     """
@@ -103,8 +104,12 @@ async def set_consent(
         raise UnknownCustomer(f"no customer urn:li:organization:{organization}: add the customer first")
     if row[0] == ticked:
         return False
+    # Numbers are drawn in the order in which actions are stored, by transactions under way too.
     await connection.execute(
-        "UPDATE jobboard.customer SET applicant_notifications = %s WHERE organization = %s", (ticked, organization)
+        "UPDATE jobboard.customer SET applicant_notifications = %(ticked)s, consent_after = CASE WHEN %(ticked)s"
+        " THEN (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM jobboard.action_id_seq)"
+        " ELSE consent_after END WHERE organization = %(organization)s",
+        {"ticked": ticked, "organization": organization},
     )
     await connection.execute(
         "INSERT INTO jobboard.consent_ledger (organization, oauth_application_id, ticked, changed_by, changed_from,"
@@ -151,7 +156,7 @@ async def integrations_of(connection: AsyncConnection[Any], organization: int) -
 async def bind_integration(connection: AsyncConnection[Any], *, oauth_application_id: int, organization: int) -> bool:
     """Give a child application that has no customer yet its customer, once and for all (spec R26).
 
-    Returns False if it has one already, was revoked, or its partner has another child application for this customer.
+    Returns False if it has one already, was revoked, or its partner has another standing one for this customer.
     """
     try:
         async with connection.transaction():
@@ -199,7 +204,7 @@ async def customers_of(connection: AsyncConnection[Any], email: str) -> list[Cus
 async def customers_to_choose(
     connection: AsyncConnection[Any], email: str, *, oauth_application_id: int
 ) -> list[Customer]:
-    """The customers of an admin to whom a child application can still be given: none of its partner's has them."""
+    """The customers of an admin to whom a child application can be given: no other of its partner's stands for them."""
     async with connection.cursor(row_factory=class_row(Customer)) as cursor:
         await cursor.execute(
             "SELECT customer.organization, customer.name, customer.applicant_notifications, customer.holds"
@@ -207,7 +212,7 @@ async def customers_to_choose(
             " WHERE customer_admin.email = lower(%s) AND NOT EXISTS ("
             "  SELECT FROM jobboard.oauth_application this"
             "  JOIN jobboard.oauth_application sibling ON sibling.parent_id = this.parent_id"
-            "  WHERE this.id = %s AND sibling.organization = customer.organization)"
+            "  WHERE this.id = %s AND sibling.organization = customer.organization AND sibling.revoked_at IS NULL)"
             " ORDER BY customer.name, customer.organization",
             (email, oauth_application_id),
         )

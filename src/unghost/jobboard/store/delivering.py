@@ -67,17 +67,22 @@ class Resume:
     content: bytes
 
 
-# In the transaction of the application. Nothing is stored for a job that has no webhook or is off-site.
+# In the transaction of the application. Nothing is stored for a job that has no webhook. One that comes while the job
+# is off-site has happened all the same: it is kept as failed, and delivered when the job is turned on-site.
 _PUT = """
 WITH put AS (
-    INSERT INTO jobboard.delivery (application_number, webhook_id, state, attempt_at, created_at)
-    SELECT a.number, j.webhook_id, 'waiting', %(now)s, %(now)s
+    INSERT INTO jobboard.delivery (application_number, webhook_id, state, attempt_at, detail, created_at)
+    SELECT a.number, j.webhook_id, CASE WHEN j.off_site_since IS NULL THEN 'waiting' ELSE 'failed' END,
+           CASE WHEN j.off_site_since IS NULL THEN %(now)s::timestamptz END,
+           CASE WHEN j.off_site_since IS NOT NULL THEN %(off_site)s END, %(now)s
     FROM jobboard.application a JOIN jobboard.job j ON j.id = a.job_id
-    WHERE a.number = %(number)s AND j.webhook_id IS NOT NULL AND j.off_site_since IS NULL
-    RETURNING application_number
+    WHERE a.number = %(number)s AND j.webhook_id IS NOT NULL
+    RETURNING state
 )
-SELECT pg_notify(%(channel)s, '') FROM put
+SELECT pg_notify(%(channel)s, '') FROM put WHERE state = 'waiting'
 """
+
+_OFF_SITE = "not sent: the job was off-site when the application came"
 
 # Only what a verified webhook of a partner who is not shut out may get. Webhook by webhook, each with a share, so that
 # many applications that wait for one ATS keep nobody else's waiting; `busy` ones have as much under way as they may.
@@ -144,8 +149,12 @@ SELECT s.application_number, t.id FROM settled s LEFT JOIN turned t ON t.number 
 
 
 async def put(connection: AsyncConnection, application_number: int, now: datetime) -> None:
-    """Have an application delivered if its job has a webhook and is on-site, in the caller's transaction."""
-    await connection.execute(_PUT, {"number": application_number, "now": now, "channel": DELIVER})
+    """Have an application delivered if its job has a webhook, in the caller's transaction.
+
+    If the job is off-site, it is delivered when it no longer is (`webhooks.turn_on_site`).
+    """
+    given = {"number": application_number, "now": now, "off_site": _OFF_SITE, "channel": DELIVER}
+    await connection.execute(_PUT, given)
 
 
 async def resume(connection: AsyncConnection, application_number: int) -> Resume | None:

@@ -47,7 +47,8 @@ class Delivery:
 class Action:
     """An action with who reported it and what the consent was when it was received.
 
-    `consent_then` follows the ledger: the last change before receipt, False if there was none.
+    `consent_then` follows the ledger: the last change before receipt, False if there was none. `consent_stands`: it is
+    there now and was never taken back since the action was stored.
     """
 
     id: int
@@ -57,6 +58,7 @@ class Action:
     reported_by: str | None
     partner: str | None
     consent_then: bool
+    consent_stands: bool
     notices: Sequence[Notice] = ()
 
 
@@ -99,9 +101,11 @@ _ACTIONS = """
 SELECT x.id, x.action, x.performed_at, x.received_at, o.name AS reported_by, p.name AS partner,
        coalesce((SELECT l.ticked FROM jobboard.consent_ledger l
                  WHERE l.organization = a.organization AND l.changed_at <= x.received_at
-                 ORDER BY l.changed_at DESC, l.id DESC LIMIT 1), false) AS consent_then
+                 ORDER BY l.changed_at DESC, l.id DESC LIMIT 1), false) AS consent_then,
+       c.applicant_notifications AND x.id > c.consent_after AS consent_stands
 FROM jobboard.action x
 JOIN jobboard.application a ON a.number = x.application_number
+JOIN jobboard.customer c ON c.organization = a.organization
 LEFT JOIN jobboard.oauth_application o ON o.id = x.reported_by
 LEFT JOIN jobboard.oauth_application p ON p.id = o.parent_id
 WHERE x.application_number = %s

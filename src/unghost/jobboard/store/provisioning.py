@@ -19,11 +19,11 @@ from unghost.jobboard.store import access
 
 
 class AlreadyProvisioned(Exception):
-    """The partner has a child application of this uniqueForeignId: its number, and whether it was revoked."""
+    """The partner has a child application of this uniqueForeignId that is not revoked: its number."""
 
-    def __init__(self, id: int, revoked: bool) -> None:
+    def __init__(self, id: int) -> None:
         super().__init__(f"it is the child application {id}")
-        self.id, self.revoked = id, revoked
+        self.id = id
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,10 @@ async def provision(
     origins: Sequence[str],
     now: datetime,
 ) -> tuple[int, str, str]:
-    """A new child application without a customer: its id, client id and secret. Raises `AlreadyProvisioned`."""
+    """A new child application without a customer: its id, client id and secret. Raises `AlreadyProvisioned`.
+
+    One that was revoked does not stand in the way: the new one may replace it, under the same `unique_foreign_id`.
+    """
     try:
         async with connection.transaction():
             id, client_id, secret = await access.add_application(
@@ -83,23 +86,25 @@ async def provision(
                 unique_foreign_id=unique_foreign_id,
             )
     except UniqueViolation:
-        raise await _standing(connection, partner, unique_foreign_id) from None
+        standing = await by_foreign_id(connection, partner, unique_foreign_id)
+        if standing is None:  # it was revoked between the two statements
+            return await provision(
+                connection,
+                secrets=secrets,
+                partner=partner,
+                unique_foreign_id=unique_foreign_id,
+                name=name,
+                description=description,
+                callback_urls=callback_urls,
+                origins=origins,
+                now=now,
+            )
+        raise AlreadyProvisioned(standing.id) from None
     await connection.execute(
         "UPDATE jobboard.oauth_application SET description = %s, callback_urls = %s WHERE id = %s",
         (description, list(callback_urls), id),
     )
     return id, client_id, secret
-
-
-async def _standing(connection: AsyncConnection, partner: int, unique_foreign_id: str) -> AlreadyProvisioned:
-    cursor = await connection.execute(
-        """SELECT id, revoked_at IS NOT NULL FROM jobboard.oauth_application
-           WHERE parent_id = %s AND unique_foreign_id = %s""",
-        (partner, unique_foreign_id),
-    )
-    row = await cursor.fetchone()
-    assert row is not None
-    return AlreadyProvisioned(*row)
 
 
 async def by_foreign_id(connection: AsyncConnection, partner: int, unique_foreign_id: str) -> Child | None:

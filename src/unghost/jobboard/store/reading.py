@@ -16,6 +16,7 @@ from psycopg.rows import DictRow, dict_row
 from unghost.jobboard.rules.plan import State
 from unghost.jobboard.rules.policy import Place, Policy
 from unghost.jobboard.rules.timeline import Noticed, Stop, timeline
+from unghost.jobboard.store.webhooks import OFF_SITE_SINCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Applicant:
 class Job:
     """A job as its page shows it; `closed_at`: since when it takes no applications.
 
-    `off_site_since`: since when it takes them elsewhere only, at `company_apply_url` if that is known (spec R28).
+    `off_site_since`: since when it takes them elsewhere only, at `company_apply_url` if that is known: its first could
+    not be delivered, or its webhook is blocked (spec R28).
     """
 
     id: int
@@ -138,7 +140,7 @@ async def job_page(
 async def open_jobs(
     connection: AsyncConnection, applicant: int | None, *, below: int | None = None, limit: int = 50
 ) -> OpenJobs:
-    """Open jobs, newest first, at most `limit`; `below`: only those with a smaller id (the next page)."""
+    """Open jobs, the newest first, at most `limit`; `below`: only those after the job of this id (the next page)."""
     values = {"applicant": applicant, "below": below, "limit": limit + 1}
     rows = await _rows(connection, _OPEN_JOBS, values)
     who = next((_applicant(row) for row in rows if row["applicant_id"] is not None), None)
@@ -190,23 +192,21 @@ def _applications(rows: Iterable[DictRow], place: Place, now: datetime, policy: 
 
 def _application(number: int, rows: list[DictRow], place: Place, now: datetime, policy: Policy) -> Application:
     noticed = (
-        Noticed(row["action"], place, State(row["state"]), row["due_at"], row["performed_at"])
+        Noticed(row["action"], place, State(row["state"]), row["due_at"], row["performed_at"], row["consent"])
         for row in rows
         if row["action"] is not None
     )
     first = rows[0]
-    stops = timeline(
-        noticed, consent=first["applicant_notifications"], decided_at=first["decided_at"], now=now, policy=policy
-    )
+    stops = timeline(noticed, decided_at=first["decided_at"], now=now, policy=policy)
     return Application(number, _job(first), first["submitted_at"], stops)
 
 
 _PARTS = {
     "applicant_columns": "p.id AS applicant_id, p.name, p.email, p.language, p.time_zone",
-    "job_columns": """j.id AS job_id, j.title, c.name AS company, j.location, j.description, j.listed_at, j.closed_at,
-       j.off_site_since, j.company_apply_url""",
-    "seen_columns": """a.number, a.submitted_at, c.applicant_notifications, decided.decided_at,
-       n.action, n.state, n.due_at, x.performed_at""",
+    "job_columns": f"""j.id AS job_id, j.title, c.name AS company, j.location, j.description, j.listed_at, j.closed_at,
+       {OFF_SITE_SINCE}, j.company_apply_url""",
+    "seen_columns": """a.number, a.submitted_at, decided.decided_at, n.action, n.state, n.due_at,
+       x.performed_at, c.applicant_notifications AND n.action_id > c.consent_after AS consent""",
     # What may be seen at one place, and when a decision was performed that has been told. Held rows stay behind.
     "seen": """
 LEFT JOIN LATERAL (
@@ -236,6 +236,7 @@ LEFT JOIN (
     jobboard.application a
     JOIN jobboard.job j ON j.id = a.job_id
     JOIN jobboard.customer c ON c.organization = a.organization
+    LEFT JOIN jobboard.webhook w ON w.id = j.webhook_id
 ) ON a.applicant_id = p.id
 {seen}
 WHERE p.id = %(applicant)s
@@ -245,6 +246,7 @@ _JOB_PAGE = _whole("""
 SELECT {applicant_columns}, {job_columns}, {seen_columns}
 FROM jobboard.job j
 JOIN jobboard.customer c ON c.organization = j.organization
+LEFT JOIN jobboard.webhook w ON w.id = j.webhook_id
 LEFT JOIN jobboard.applicant p ON p.id = %(applicant)s
 LEFT JOIN jobboard.application a ON a.job_id = j.id AND a.applicant_id = p.id
 {seen}
@@ -258,9 +260,11 @@ LEFT JOIN jobboard.applicant p ON p.id = %(applicant)s
 LEFT JOIN LATERAL (
     SELECT {job_columns}
     FROM jobboard.job j JOIN jobboard.customer c ON c.organization = j.organization
-    WHERE j.closed_at IS NULL AND (%(below)s::bigint IS NULL OR j.id < %(below)s)
-    ORDER BY j.id DESC LIMIT %(limit)s
+    LEFT JOIN jobboard.webhook w ON w.id = j.webhook_id
+    WHERE j.closed_at IS NULL AND (j.listed_at, j.id) < (
+        coalesce((SELECT b.listed_at FROM jobboard.job b WHERE b.id = %(below)s), 'infinity'), %(below)s::bigint)
+    ORDER BY j.listed_at DESC, j.id DESC LIMIT %(limit)s
 ) listed ON true
 LEFT JOIN jobboard.application a ON a.job_id = listed.job_id AND a.applicant_id = p.id
-ORDER BY listed.job_id DESC
+ORDER BY listed.listed_at DESC, listed.job_id DESC
 """)

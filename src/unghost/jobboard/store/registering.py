@@ -60,7 +60,8 @@ async def register_application(
 ) -> Registered:
     """Store an application with its SUBMITTED action and notices, in the caller's transaction (spec R28).
 
-    If its job has a webhook and is on-site, its delivery is written with it.
+    If its job has a webhook, its delivery is written with it. Whether the job still takes applications is not asked:
+    one that is registered has happened already, and must not be lost because the job was closed meanwhile.
 
     A second one of the same job and applicant gives the first one back, also when both come at once.
     Raises `UnknownJob`, `UnknownApplicant`, `NumberTaken` or `NumberErased`, and leaves the transaction usable.

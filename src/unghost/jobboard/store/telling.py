@@ -84,7 +84,8 @@ RETURNING action_id, place, attempts
 
 # Each by its key: were the state compared by =, a plan made on a new board would read all that waits for each claim.
 _READ = """
-SELECT n.action_id, n.attempts, n.action, n.place, a.performed_at, n.due_at, c.applicant_notifications,
+SELECT n.action_id, n.attempts, n.action, n.place, a.performed_at, n.due_at,
+       c.applicant_notifications AND n.action_id > c.consent_after,
        (SELECT min(t.performed_at) FROM jobboard.notice d JOIN jobboard.action t ON t.id = d.action_id
         WHERE d.application_number = n.application_number AND d.action = ANY (%(deciders)s::text[])
           AND d.state <> 'withheld' AND d.state = 'told'),
@@ -152,15 +153,15 @@ async def read(
     """What is true of claimed notices now, in one read (spec R15, R18, R19). Withdrawn or erased ones are absent."""
     cursor = await connection.execute(
         _READ,
-        {
-            "deciders": _array(deciders),
-            "action_id": _array(c[0] for c in claimed),
-            "place": _array(c[1] for c in claimed),
-            "attempts": _array(c[2] for c in claimed),
-        },
+        _keys(claimed) | {"deciders": _array(deciders)},
         prepare=True,
     )
     return [_due(row) for row in await cursor.fetchall()]
+
+
+def _keys(claimed: Sequence[tuple[int, str, int]]) -> dict[str, str]:
+    action_ids, places, attempts = (_array(column) for column in zip(*claimed, strict=True))
+    return {"action_id": action_ids, "place": places, "attempts": attempts}
 
 
 def _due(row: tuple[Any, ...]) -> Due:
@@ -179,11 +180,32 @@ def _due(row: tuple[Any, ...]) -> Due:
     return Due(action_id, attempts, standing, *row[11:])
 
 
+# What waits and was not tried yet, of the same that was told after all though its report was taken back meanwhile.
+_GIVE_WAY = """
+UPDATE jobboard.notice o SET state = 'withheld', reason = 'already_told', attempt_at = NULL
+FROM unnest(%(action_id)s::bigint[], %(place)s::text[], %(attempts)s::int[]) AS k (action_id, place, attempts)
+JOIN jobboard.notice n ON n.action_id = k.action_id AND n.place = k.place AND n.attempts = k.attempts
+WHERE n.state = 'withheld' AND n.reason = 'withdrawn' AND o.application_number = n.application_number
+  AND o.action = n.action AND o.place = n.place AND o.state = 'waiting' AND o.attempts = 0
+"""
+
+
 async def settle(connection: AsyncConnection, settled: Sequence[Settled]) -> set[tuple[int, str]]:
     """Store what became of notices and wake pages, in one transaction; the (action id, place) that were settled.
 
     One that is missing from the answer was claimed by another since, withdrawn, erased, or settled already.
     """
+    stored = await _settle(connection, settled)
+    told = [row for row in settled if row.state is State.TOLD and (row.action_id, row.place) not in stored]
+    if told:
+        async with connection.transaction():
+            cursor = await connection.execute(_GIVE_WAY, _keys([(t.action_id, t.place, t.attempts) for t in told]))
+            if cursor.rowcount:
+                stored |= await _settle(connection, told)
+    return stored
+
+
+async def _settle(connection: AsyncConnection, settled: Sequence[Settled]) -> set[tuple[int, str]]:
     given = json.dumps([{name: getattr(row, name) for name in Settled.__slots__} for row in settled], default=_text)
     cursor = await connection.execute(_SETTLE, {"settled": given, "pages": _array(sorted(PAGES))}, prepare=True)
     return {(action_id, place) for action_id, place, _ in await cursor.fetchall()}

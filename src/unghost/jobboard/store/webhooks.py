@@ -17,6 +17,12 @@ from unghost.jobboard.store.accepting import notify
 #: NOTIFY channel: a challenge or a delivery is due now.
 DELIVER = "jobboard_deliver"
 
+#: SQL: since when a job `j` with its webhook `w` takes applications elsewhere only: its first could not be delivered,
+#: or the webhook is blocked, and then only until it passes a challenge again.
+OFF_SITE_SINCE = """coalesce(
+           j.off_site_since, CASE w.state WHEN 'blocked' THEN coalesce(w.verified_at, w.created_at) END
+       ) AS off_site_since"""
+
 # A webhook that is blocked gets another chance; one that is verified stays so while it is asked again; a
 # challenge under way settles nothing any more.
 _REGISTER = """
@@ -48,9 +54,11 @@ WHERE oauth_application_id = %(oauth_application)s::bigint
    OR id = (SELECT webhook_id FROM jobboard.job WHERE id = %(job)s::bigint)
 """
 
+# To the webhook that the job has by now.
 _DELIVER_ANEW = """
-UPDATE jobboard.delivery d SET state = 'waiting', failures = 0, attempt_at = %(now)s
-FROM jobboard.application a
+UPDATE jobboard.delivery d
+SET state = 'waiting', webhook_id = j.webhook_id, failures = 0, attempt_at = %(now)s, detail = NULL
+FROM jobboard.application a JOIN jobboard.job j ON j.id = a.job_id
 WHERE a.job_id = %(job)s AND d.application_number = a.number AND d.state = 'failed'
 """
 

@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from unghost.clock import Clock, SystemClock
@@ -56,11 +57,13 @@ from unghost.jobboard.web import (
 from unghost.jobboard.web.access import Access
 from unghost.jobboard.web.allowance import Allowance
 from unghost.jobboard.web.partner_api import LifecycleActions
+from unghost.jobboard.web.partner_call import written
 from unghost.jobboard.web.services import Services
+from unghost.jobboard.web.tunnelling import tunnelled, undone
 from unghost.postgres import open_pool
 from unghost.postgres.listen import listen
+from unghost.wire import restli
 from unghost.wire.refusals import Refusal, Refused
-from unghost.wire.restli import PATHS
 
 log = structlog.get_logger()
 
@@ -155,7 +158,12 @@ class _HotRouteFirst:
         if scope["type"] != "http":
             return await self._rest(scope, receive, send)
         try:
-            if scope["path"].rstrip("/") in PATHS:
+            if tunnelled(scope):
+                call = await undone(scope, receive)
+                if isinstance(call, Refused):
+                    return await _refusing(Request(scope), call)(scope, receive, send)
+                scope, receive = call
+            if scope["path"].rstrip("/") in restli.PATHS:
                 hot: LifecycleActions = self._rest.state.lifecycle_actions
                 return await hot(scope, receive, send)
             return await self._rest(scope, receive, send)
@@ -208,14 +216,34 @@ async def _refused(request: Request, error: HTTPException) -> Response:
         refused = Refused(Refusal.UNKNOWN_PATH, f"there is nothing at {path}; /docs lists what there is")
     else:
         return JSONResponse({"status": error.status_code, "message": error.detail}, error.status_code)
-    return JSONResponse(refused.body(), refused.status, headers=error.headers)
+    return _refusing(request, refused, _allowed(request) if error.status_code == 405 else None)
+
+
+def _allowed(request: Request) -> str:
+    """What a path answers: two routes of it may answer a verb each."""
+    there = [route for route in request.app.router.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(sorted({verb for route in there if isinstance(route, Route) for verb in route.methods or ()}))
+
+
+def _refusing(request: Request, refused: Refused, allow: str | None = None) -> Response:
+    """A refusal as its caller expects it: partners' clients look for Rest.li's headers (spec R4)."""
+    if request.url.path.startswith(("/v2/", "/rest/")):
+        given = restli.protocol(request.headers.get("x-restli-protocol-version"))
+        answer = written(refused, restli.LATEST if isinstance(given, Refused) else given)
+    else:
+        answer = JSONResponse(refused.body(), refused.status)
+        if refused.status == 503:
+            answer.headers["retry-after"] = "1"
+    if allow is not None:
+        answer.headers["allow"] = allow
+    return answer
 
 
 async def _failed(request: Request, error: Exception) -> Response:
     if not request.url.path.startswith(_FOR_PROGRAMS):
         return pages.problem(request, 500)
     refused = Refused(Refusal.INTERNAL, "the job board met an error of its own; it is logged, try again later")
-    return JSONResponse(refused.body(), 500)
+    return _refusing(request, refused)
 
 
 async def _gone(request: Request, error: Exception) -> Response:
@@ -227,4 +255,4 @@ async def _unavailable(request: Request, error: Exception) -> Response:
     if not request.url.path.startswith(_FOR_PROGRAMS):
         return pages.problem(request, 503)
     refused = Refused(Refusal.UNAVAILABLE, "the job board cannot reach its database; try again")
-    return JSONResponse(refused.body(), 503, headers={"Retry-After": "1"})
+    return _refusing(request, refused)

@@ -17,6 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from unghost.jobboard import metrics
+from unghost.jobboard.rules.naming import unfit
 from unghost.jobboard.rules.policy import SUBMITTED
 from unghost.jobboard.store import reading, registering
 from unghost.jobboard.web import forms, pages
@@ -89,6 +90,8 @@ def _check_person(filled: Filled, languages: tuple[str, ...]) -> None:
         filled.wrong["name"] = "name_missing"
     elif len(texts["name"]) > _LONGEST_NAME:
         filled.wrong["name"] = "name_long"
+    elif unfit(texts["name"]):
+        filled.wrong["name"] = "name_wrong"
     if not texts.get("email"):
         filled.wrong["email"] = "email_missing"
     elif (email := forms.address(texts["email"])) is None:

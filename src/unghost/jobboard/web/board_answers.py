@@ -40,7 +40,8 @@ class CustomerShown(Shown):
 
 class JobShown(Shown):
     """A job as it stands. `url`: its page. `offSiteSince`: since when it takes applications elsewhere only, at
-    `companyApplyUrl` if that is known: the first application could not be delivered to the ATS."""
+    `companyApplyUrl` if that is known: its webhook is blocked, or did not get the first application.
+    """
 
     organization: Organization
     external_id: str

@@ -15,6 +15,7 @@ from zoneinfo import available_timezones
 from email_validator import EmailNotValidError, validate_email
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from unghost.jobboard.rules.naming import unfit
 from unghost.jobboard.rules.policy import DEFAULT
 from unghost.jobboard.web.board_refusals import Unfit
 from unghost.wire import urn
@@ -103,7 +104,7 @@ class Sent(Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
 
 
 class CustomerBody(Sent):
-    """A customer. What is left out keeps its value."""
+    """A customer. An optional field that is left out keeps its value."""
 
     name: _Name
     admins: _Admins | UnsetType = UNSET
@@ -127,7 +128,7 @@ class CustomerBody(Sent):
 
 
 class JobBody(Sent):
-    """A job. What is left out keeps its value."""
+    """A job. An optional field that is left out keeps its value."""
 
     title: Annotated[str, _line("The job's title.", example="Carpenter")]
     location: _Location | UnsetType = UNSET
@@ -146,7 +147,7 @@ class JobBody(Sent):
 
 
 class ApplicantBody(Sent):
-    """An applicant. What is left out keeps its value."""
+    """An applicant. An optional field that is left out keeps its value."""
 
     email: Email
     name: _Name
@@ -156,6 +157,8 @@ class ApplicantBody(Sent):
     def __post_init__(self) -> None:
         email("email", self.email)
         _check_line("name", self.name)
+        if wrong := unfit(self.name):
+            raise Unfit("name", wrong)
         if self.language is not UNSET and not _LANGUAGE.fullmatch(self.language):
             raise Unfit(
                 "language",

@@ -129,6 +129,8 @@ def _task(key: str, task: Task) -> dict[str, Any]:
     }
     if status == "FAILED":
         told["errorMessage"] = _blocked(task.detail)
+    elif status == "IN_PROGRESS" and task.detail:
+        told["errorMessage"] = _not_passed(task.detail)
     return told
 
 
@@ -167,12 +169,20 @@ def _standing(job: Standing, base_url: str) -> dict[str, Any]:
         told["linkedInApplyStatusDetail"] = {"statusMessage": _OFF_SITE}
     elif job.webhook == "blocked":
         told["linkedInApplyStatusDetail"] = {"statusMessage": _blocked(job.detail)}
+    elif job.webhook == "unverified" and job.detail:
+        told["linkedInApplyStatusDetail"] = {"statusMessage": _not_passed(job.detail)}
     return told
 
 
 def _blocked(detail: str | None) -> str:
     met = f" ({detail})" if detail else ""
     return f"the webhook did not pass the challenge{met}; mend it and post the job again"
+
+
+def _not_passed(detail: str) -> str:
+    return (
+        f"the webhook has not passed the challenge yet ({detail}); mend it, and post the job again to have it asked now"
+    )
 
 
 def _batch(asked: Sequence[str], results: dict[str, Any], unknown: Refusal, wanted: str) -> Said:

@@ -115,7 +115,7 @@ def _jobs() -> dict[str, Json]:
         "linkedInApplyStatus": {"enum": ["ENABLED", "NOT_ENABLED", "IN_PROGRESS"]},
         "jobPostingInfo": _object({"listedAt": {"type": "integer"}, "location": _STRING}, ("listedAt", "location")),
     }
-    failed = {"errorMessage": {"type": "string", "description": "Why it is FAILED."}}
+    failed = {"errorMessage": {"type": "string", "description": "Why it is FAILED, or what the last challenge met."}}
     detail = {
         "linkedInApplyStatusDetail": _object({"statusMessage": _STRING}, ("statusMessage",)),
         "jobPostingUrl": {"type": "string", "description": "The job's page, while it is listed."},

@@ -98,7 +98,7 @@ async def _explain(request: Request, session: Session) -> Response:
         return show(request, session, "explain", status=404, asked=asked[:100], wrong=wrong, application=None)
     now = services.clock.now()
     told = {
-        (notice.action_id, notice.place): reasons.sentence(action, notice, consent_now=found.consent_now, now=now)
+        (notice.action_id, notice.place): reasons.sentence(action, notice, now=now)
         for action in actions
         for notice in action.notices
     }

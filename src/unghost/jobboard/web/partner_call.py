@@ -59,8 +59,8 @@ def resource(services: Services, path: str, verb: str, methods: tuple[str, ...],
     async def endpoint(request: Request) -> Response:
         protocol = restli.protocol(request.headers.get("x-restli-protocol-version"))
         if isinstance(protocol, Refused):
-            return _written(protocol, restli.LATEST)
-        return _written(await _outcome(services, request, protocol, methods, work), protocol)
+            return written(protocol, restli.LATEST)
+        return written(await _outcome(services, request, protocol, methods, work), protocol)
 
     return [Route(path + end, endpoint, methods=[verb]) for end in ("", "/")]
 
@@ -98,7 +98,8 @@ def partners_own(call: Call) -> Refused | None:
     )
 
 
-def _written(outcome: Said | Refused, protocol: str) -> Response:
+def written(outcome: Said | Refused, protocol: str) -> Response:
+    """The answer over HTTP, with the headers that every answer to a partner carries (spec R3, R4)."""
     if isinstance(outcome, Refused):
         status, headers, body = refused_answer(outcome, protocol)
     else:

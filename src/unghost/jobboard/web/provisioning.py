@@ -51,10 +51,10 @@ async def _create(call: Call) -> Said | Refused:
                 now=call.now,
             )
         except AlreadyProvisioned as standing:
-            remedy = "it was revoked, so give another one" if standing.revoked else f"find it by q={FINDER}"
             return Refused(
                 Refusal.ALREADY_PROVISIONED,
-                f"uniqueForeignId is {shown(given.unique_foreign_id)}, which {_key(standing.id)} has already; {remedy}",
+                f"uniqueForeignId is {shown(given.unique_foreign_id)}, which {_key(standing.id)} has already; find it "
+                f"by q={FINDER}",
             )
     key = _key(id)
     headers = {"location": f"{call.path}/{quote(key, safe='')}", "x-restli-id": key, "x-linkedin-id": key}
@@ -66,7 +66,8 @@ async def _find(call: Call) -> Said | Refused:
         return refused
     query = call.request.query_params
     if query.get("q") != FINDER:
-        return Refused(Refusal.BAD_VALUE, f"q is {shown(query.get('q'))}; want {FINDER}")
+        got = f"is {shown(query['q'])}" if "q" in query else "is missing from the query"
+        return Refused(Refusal.BAD_VALUE, f"q {got}; want {FINDER}")
     given = provisioning.foreign_id(query.get("uniqueForeignId"))
     if isinstance(given, Refused):
         return given

@@ -86,15 +86,15 @@ class Challenger:
         try:
             answer = await self.outward.ask("GET", asked, within=_WITHIN)
         except (Forbidden, NoAnswer) as error:
-            return TryLater(None, f"did not pass the challenge: {error}")
+            return TryLater(None, str(error))
         if answer.status != 200:
-            return TryLater(None, f"did not pass the challenge: answered {answer.status}; want 200")
+            return TryLater(None, f"answered {answer.status}; want 200")
         for nonce, secret in known:
             if webhook.answers(answer.body, secret, code):
                 return Done(nonce.hex())
         return TryLater(
             None,
-            f"did not pass the challenge: answered 200, but not with the code and the HMAC of {due.client_id}'s secret",
+            f"answered 200, but not with the code and the HMAC of {due.client_id}'s secret",
         )
 
     def _secrets(self, due: Due, now: datetime) -> Iterator[tuple[bytes, str]]:
