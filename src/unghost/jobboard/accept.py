@@ -23,7 +23,7 @@ from unghost.jobboard.rules.policy import Policy
 from unghost.jobboard.store import accepting
 from unghost.jobboard.store.accepting import Key, Known, NewAction
 from unghost.jobboard.store.lines import Line
-from unghost.jobboard.store.withdrawing import Freed, hand_on
+from unghost.jobboard.store.withdrawing import Freed, free, hand_on
 from unghost.postgres import PostgresError
 from unghost.wire.lifecycle import Report, too_early
 from unghost.wire.refusals import Refusal, Refused
@@ -230,8 +230,9 @@ class Acceptor:
             return []
         ids = await accepting.store(connection, new, now, applicants)
         metrics.stored((a.action, n) for a, id in zip(new, ids, strict=True) if id is not None for n in a.notices)
-        for slot in beside:
-            await hand_on(connection, slot)
+        if beside:
+            for slot in await free(connection, list(beside)):
+                await hand_on(connection, slot)
         again = []
         for i, position in pending:
             id = ids[position]

@@ -5,6 +5,7 @@ Must not decide who may: web/withdraw asks whose token it is, the statement whos
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -48,6 +49,13 @@ SELECT w.application_number, w.action, w.place, w.free_at
 FROM found LEFT JOIN withheld w ON w.state = 'waiting'
 """
 
+_FREE = """
+SELECT g.nth FROM unnest(%s::bigint[], %s::text[], %s::text[]) WITH ORDINALITY AS g (application, action, place, nth)
+WHERE NOT EXISTS (
+    SELECT FROM jobboard.notice o
+    WHERE o.application_number = g.application AND o.action = g.action AND o.place = g.place AND o.state <> 'withheld')
+"""
+
 # The first by performedAt whose report still stands. Its own hold counts; whether it may be told is asked then.
 _HAND_ON = """
 WITH next AS (
@@ -80,6 +88,13 @@ async def withdraw(connection: AsyncConnection[Any], action_id: int, reported_by
         if row[0] is not None:
             await hand_on(connection, Freed(*row))
     return bool(rows)
+
+
+async def free(connection: AsyncConnection[Any], places: Sequence[Freed]) -> list[Freed]:
+    """Those in which nothing is told or waits: seldom any, so that many are looked at in one statement."""
+    given = ([each.application for each in places], [each.action for each in places], [each.place for each in places])
+    cursor = await connection.execute(_FREE, given, prepare=True)
+    return [places[nth - 1] for (nth,) in await cursor.fetchall()]
 
 
 async def hand_on(connection: AsyncConnection[Any], freed: Freed) -> None:
