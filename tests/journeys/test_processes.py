@@ -148,6 +148,13 @@ def test_the_admins_link_signs_in(demo: Demo) -> None:  # spec R24
     assert page.status_code == 200 and "Harbour &amp; Pine" in page.text
 
 
+def test_the_operators_link_signs_in(demo: Demo) -> None:  # spec R42
+    browser = demo.signed_in(demo.line["operator_login_url"])
+    page = browser.get(f"{demo.base_url}/operator", timeout=10)
+    assert page.status_code == 200 and "APPLICATION_SUBMITTED" in page.text
+    assert "In order" in browser.get(f"{demo.base_url}/operator/audit", timeout=10).text
+
+
 def test_what_cannot_be_started_is_one_sentence(tmp_path: Path) -> None:
     wrong = {
         ("--port", "70000"): "port 70000 cannot be used",
@@ -183,7 +190,7 @@ def test_what_the_terminal_says_can_be_pasted_into_a_shell(tmp_path: Path) -> No
 def test_the_line_is_one_line_of_json(demo: Demo) -> None:
     expected = {
         "base_url", "inbox_url", "client_id", "client_secret", "organization", "applications", "applicant_login_url",
-        "admin_login_url", "data_dir",
+        "admin_login_url", "operator_login_url", "data_dir",
     }  # fmt: skip
     assert set(demo.line) >= expected
     assert demo.line["applications"][0] == "urn:li:jobApplication:12345678"

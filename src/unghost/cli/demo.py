@@ -105,6 +105,7 @@ def _line(demo: Demo) -> dict[str, object]:
         "applicant_login_url": demo.applicant_login_url,
         "other_applicant_login_url": demo.other_applicant_login_url,
         "admin_login_url": demo.admin_login_url,
+        "operator_login_url": demo.operator_login_url,
         "data_dir": demo.data_dir,
     }
 
@@ -125,6 +126,7 @@ def _page(demo: Demo, settings: Settings) -> None:
         ("Applicant's pages", demo.applicant_login_url or "she was erased"),
         ("…and in German", demo.other_applicant_login_url or "he was erased"),
         ("Customer's consent", demo.admin_login_url),
+        ("Operator's pages", demo.operator_login_url),
         *([("The ATS", f"{demo.ats_url}  (be the recruiter: open, read, reject)")] if demo.ats_url else []),
         ("Its settings", f"{demo.host_url}  (embeds the consent widget; sign in as {EXAMPLE_ADMIN})"),
         ("API", f"{demo.base_url}/docs"),

@@ -117,6 +117,7 @@ def _page(demo: Demo) -> None:
         ("Inbox", demo.inbox_url or "mails go to your own server"),
         *([("Applicant's pages", demo.applicant_login_url)] if demo.applicant_login_url else []),
         ("Customer's consent", demo.admin_login_url),
+        ("Operator's pages", demo.operator_login_url),
         ("API", f"{demo.base_url}/docs"),
     ):
         # Addresses are never broken by a line end: they are clicked and copied.

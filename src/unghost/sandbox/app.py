@@ -21,6 +21,7 @@ from pathlib import Path
 from unghost.clock import Clock
 from unghost.jobboard.client_secrets import ClientSecrets
 from unghost.jobboard.links import For, Links, secret_key
+from unghost.jobboard.operators import Operator
 from unghost.jobboard.settings import Settings
 from unghost.jobboard.store import access
 from unghost.jobboard.tombstones import Tombstones
@@ -31,7 +32,15 @@ from unghost.sandbox.example_ats import NO_EXAMPLES, ExampleAts, examples, webho
 from unghost.sandbox.parts import HOST, Listening, Plan, PortTaken, address, listening, parts
 from unghost.sandbox.processes import Processes, inherited_environment
 from unghost.sandbox.readiness import NeverReady, ready, show_errors
-from unghost.sandbox.seed import EXAMPLE_CUSTOMER, EXAMPLE_ORGANIZATION, Integration, Story, has_people, seed
+from unghost.sandbox.seed import (
+    EXAMPLE_CUSTOMER,
+    EXAMPLE_OPERATOR,
+    EXAMPLE_ORGANIZATION,
+    Integration,
+    Story,
+    has_people,
+    seed,
+)
 from unghost.sandbox.snapshots import EMPTY, Snapshots
 from unghost.wire import urn
 
@@ -89,6 +98,7 @@ class Demo:
     applicant_login_url: str | None
     other_applicant_login_url: str | None
     admin_login_url: str
+    operator_login_url: str
     data_dir: str
     control_url: str | None
 
@@ -206,6 +216,7 @@ def _settled(settings: Settings, wishes: Wishes, folder: Path, bound: Listening)
         base_url=f"{scheme}://{HOST}:{bound.board.getsockname()[1]}",
         smtp_url=settings.smtp_url or f"smtp://{HOST}:{bound.smtp.getsockname()[1]}",
         secret_key=secret_key(settings.secret_key, folder),
+        operators=settings.operators or (EXAMPLE_OPERATOR,),
         board_keys=settings.board_keys or (kept_secret(folder / "board-key"),),
         # The demo's ATS is on this machine (spec R28).
         webhook_networks=settings.webhook_networks or (ip_network("127.0.0.0/8"),),
@@ -287,6 +298,7 @@ def _demo(
     )
     client = story.integrations[0]
     word = links.make(For.ADMIN_LINK, story.admins[0], until)
+    operator = links.make(For.OPERATOR_LINK, Operator(settings.operators[0]).id, until)
     return Demo(
         base_url=settings.base_url,
         inbox_url=inbox_url,
@@ -299,6 +311,7 @@ def _demo(
         applicant_login_url=mira,
         other_applicant_login_url=jonas,
         admin_login_url=f"{settings.base_url}/admin/sign-in?word={word}",
+        operator_login_url=f"{settings.base_url}/operator/sign-in?word={operator}",
         data_dir=str(folder),
         control_url=control_url,
     )

@@ -59,6 +59,8 @@ class _Person:
 EXAMPLE_CUSTOMER = "Harbour & Pine"
 #: Who gives and takes back the first customer's consent.
 EXAMPLE_ADMIN = "dana.reyes@harbourpine.example"
+#: Runs the board.
+EXAMPLE_OPERATOR = "operator@unghost.example"
 
 _PINE = _Customer(EXAMPLE_ORGANIZATION, EXAMPLE_CUSTOMER, EXAMPLE_ADMIN, True)
 _ALDER = _Customer(67890, "Alder Valley Clinics", "sam.whitlock@aldervalley.example", False)
