@@ -70,10 +70,11 @@ SELECT (
        OR w.attempt_at < %(until)s AND w.state = 'unverified' AND w.failures = 0 AND w.detail IS NULL
 )
 """  # noqa: S608  (our own words)
+# Exactly: a claim takes the detail of the attempt before away.
 _IN_HAND = """
 SELECT count(*) FROM jobboard.notice
 WHERE state = 'waiting' AND place = ANY (%(places)s::text[]) AND attempt_at > %(now)s AND attempt_at <= %(until)s
-  AND attempts > 0 AND (attempt_at = %(until)s OR attempts = 1 AND detail IS NULL)
+  AND attempts > 0 AND detail IS NULL
 """
 
 
