@@ -48,8 +48,6 @@ def redrive(
         raise Wrong("--action fits mails only: leave it out")
 
     async def work() -> int:
-        import structlog
-
         from unghost.clock import SystemClock
         from unghost.jobboard import logs
         from unghost.jobboard.store import redriving
@@ -64,18 +62,18 @@ def redrive(
                 count = await redriving.count(connection, which)
             _list(found, count, kind)
             return 0
+        log = logs.of_a_command(where.settings().log_format)
         back = spoken_for = 0
         while True:
             async with board(where) as connection:
                 done = await redriving.redrive(connection, which, now)
+            log.info(
+                "redriven", operator="command line", kind=kind, back=done.back, spoken_for=done.spoken_for,
+                application=number, organization=organization, action=action, since=since and since.isoformat(),
+            )  # fmt: skip
             back, spoken_for = back + done.back, spoken_for + done.spoken_for
             if done.back + done.spoken_for < redriving.MOST:
                 break
-        logs.configure(where.settings().log_format)
-        structlog.get_logger().info(
-            "redriven", operator="command line", kind=kind, back=back, spoken_for=spoken_for,
-            application=number, organization=organization, action=action, since=since and since.isoformat(),
-        )  # fmt: skip
         others = f"; {spoken_for} not, for the applicant was told the same, or will be" if spoken_for else ""
         out().print(f"{back} {_ONE[kind]}{'' if back == 1 else 's'} put back{others}")
         return 0

@@ -202,6 +202,20 @@ async def _somebody_waits(looking: AsyncConnection) -> None:
             await asyncio.sleep(0.01)
 
 
+async def test_what_is_given_up_again_meanwhile_is_not_put_back_by_the_same_call(pool: AsyncConnectionPool) -> None:
+    async with pool.connection() as connection:
+        world = await make_world(connection, NOW)
+        action_id = await gave_up(connection, world.applications[0])
+        await redriving.redrive(connection, MAILS, LATER)
+        await connection.execute(
+            "UPDATE jobboard.notice SET state = 'withheld', reason = 'undeliverable', attempt_at = NULL"
+            " WHERE action_id = %s AND place = 'EMAIL'",
+            (action_id,),
+        )
+        assert await redriving.redrive(connection, MAILS, LATER) == Redriven(0)
+        assert await redriving.redrive(connection, MAILS, LATER + DAY) == Redriven(1)
+
+
 async def test_filters_leave_what_does_not_fit(pool: AsyncConnectionPool) -> None:
     async with pool.connection() as connection:
         world = await make_world(connection, NOW - 90 * DAY)

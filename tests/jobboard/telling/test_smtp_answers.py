@@ -32,6 +32,18 @@ async def _one(pool: AsyncConnectionPool, action: str = VIEWED) -> tuple[int, in
         return await report(connection, world.applications[0], action), world.applicant
 
 
+async def test_a_mail_is_tried_more_often_than_its_column_counts(
+    database_url: str, pool: AsyncConnectionPool, post: Post
+) -> None:
+    """A mail server that is away for weeks is probed with one mail every half minute."""
+    action_id, _ = await _one(pool)
+    async with pool.connection() as connection:
+        await connection.execute("UPDATE jobboard.notice SET attempts = 32767 WHERE place = 'EMAIL'")
+    async with drain(database_url, post, Hands()) as mails, pool.connection() as connection:
+        assert await mails.step(NOW) == 1
+        assert (await row(connection, action_id))[0] == "told"
+
+
 async def test_a_temporary_refusal_is_tried_again_after_a_wait(
     database_url: str, pool: AsyncConnectionPool, post: Post
 ) -> None:

@@ -138,6 +138,7 @@ _COUNT = SQL("SELECT count(*) FROM (SELECT {rows} LIMIT %(most)s) f")
 _MAILS_BACK = SQL("""
 WITH locked AS MATERIALIZED (
     SELECT n.action_id, n.place, n.application_number, n.action {rows}
+      AND n.redriven_at IS DISTINCT FROM %(now)s::timestamptz
     ORDER BY n.action_id, n.place LIMIT %(most)s FOR UPDATE OF n
 ), judged AS (
     SELECT l.action_id, l.place, {spoken_for} OR row_number() OVER (
@@ -147,7 +148,7 @@ WITH locked AS MATERIALIZED (
     UPDATE jobboard.notice n
     SET state = CASE WHEN j.spoken_for THEN 'withheld' ELSE 'waiting' END,
         reason = CASE WHEN j.spoken_for THEN 'already_told' END,
-        attempts = n.attempts + 1,
+        attempts = CASE WHEN n.attempts < 32767 THEN n.attempts + 1 ELSE 16384 END,
         attempt_at = CASE WHEN NOT j.spoken_for THEN greatest(%(now)s::timestamptz, n.due_at) END,
         redriven_at = CASE WHEN j.spoken_for THEN n.redriven_at ELSE %(now)s::timestamptz END
     FROM judged j WHERE n.action_id = j.action_id AND n.place = j.place
@@ -224,6 +225,7 @@ async def redrive(connection: AsyncConnection[Any], which: Which, now: datetime)
     """Put dead letters back to be tried at once, the oldest `MOST` of them, and wake the dispatchers.
 
     No applicant is told anything twice by it, a mail keeps its Message-ID, and consent is asked anew (spec R14, R15).
+    Called again with the same `now` it goes on, and leaves alone what was given up again meanwhile.
     """
     of, tries = _OF[which.kind], 1
     while True:

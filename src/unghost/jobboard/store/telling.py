@@ -68,9 +68,10 @@ class Settled:
 # attempt_at becomes the lease's end; until then a row without detail is in somebody's hands (store/erasing). The rows
 # are picked once, before anything else, and updated where they lie: joined by key, a plan made while the table was
 # empty would read it whole. Place by place, so that many mails that wait for a mail server are not read through to find
-# what a page waits for.
+# what a page waits for. A mail server that is away for weeks is probed more often than a smallint counts to.
 _CLAIM = """
-UPDATE jobboard.notice SET attempts = attempts + 1, attempt_at = %(until)s, detail = NULL
+UPDATE jobboard.notice SET attempt_at = %(until)s, detail = NULL,
+    attempts = CASE WHEN attempts < 32767 THEN attempts + 1 ELSE 16384 END
 WHERE ctid = ANY (ARRAY (
     SELECT w.ctid FROM unnest(%(places)s::text[]) AS p (place) CROSS JOIN LATERAL (
         SELECT n.ctid FROM jobboard.notice n
