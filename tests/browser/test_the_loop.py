@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, FilePayload, Page, expect
+from playwright.sync_api import Browser, Error, FilePayload, Page, expect
 
 from tests.jobboard.pages.site import PDF
 from tests.journeys.playing import Applied, Demo, demo
@@ -62,7 +62,10 @@ def sent(ats: Page, activity: str) -> None:
     entry = ats.locator(".reports li", has_text=activity).first
 
     def look() -> bool:
-        ats.reload()
+        try:
+            ats.reload()
+        except Error:  # the page is on its way to another, from the click before
+            return False
         return "Sent" in (entry.text_content() or "")
 
     assert wait_for(look, 60)

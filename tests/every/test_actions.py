@@ -41,7 +41,7 @@ def test_every_mail_was_read_by_somebody(action: str, language: str) -> None:
 
 def test_every_folder_of_wording_belongs_to_an_action_or_is_used_by_all() -> None:
     folders = {key.partition(".")[0] for key in load().sentences["en"]}
-    assert folders - {action.lower() for action in DEFAULT} == {"consent", "mail", "pages", "preferences"}
+    assert folders - {action.lower() for action in DEFAULT} == {"consent", "erase", "mail", "pages", "preferences"}
 
 
 @pytest.mark.parametrize("action", reportable(EVERYTHING))

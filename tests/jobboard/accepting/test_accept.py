@@ -43,7 +43,8 @@ def report(application: int, action: str = VIEWED, *, minutes: float = 0) -> Rep
 
 
 async def accept(acceptor: Acceptor, world: w.World, *reports: Report) -> list[Answer]:
-    return await acceptor.accept(reports, Reporter(world.child, w.ORGANIZATION))
+    async with asyncio.timeout(90):
+        return await acceptor.accept(reports, Reporter(world.child, w.ORGANIZATION))
 
 
 async def rows(pool: AsyncConnectionPool, application: int) -> list[tuple[str, str, str, str | None]]:
