@@ -57,6 +57,7 @@ async def test_query_and_body_may_be_two_parts(partner: Partner) -> None:
         ("application/json", "{}", "GET", Refusal.MALFORMED_BODY, "Content-Type is 'application/json'"),
         ("multipart/mixed; boundary=x", "nothing", "GET", Refusal.MALFORMED_BODY, "want application/x-www-form"),
         ("multipart/mixed", "--x--", "GET", Refusal.MALFORMED_BODY, "want application/x-www-form"),
+        (FORM, "ids=Zürich", "GET", Refusal.MALFORMED_BODY, "percent-encode it"),
         (FORM, "x" * (4 * 1024 * 1024 + 1), "GET", Refusal.TOO_LARGE, "send less"),
     ],
 )

@@ -207,7 +207,7 @@ async def _composed(settings: Settings, clock: Clock, url: str) -> AsyncIterator
 
 
 async def _refused(request: Request, error: HTTPException) -> Response:
-    path = request.url.path
+    path = request.scope["path"]
     if not path.startswith(_FOR_PROGRAMS):
         return pages.problem(request, error.status_code)
     if error.status_code == 405:
@@ -227,7 +227,7 @@ def _allowed(request: Request) -> str:
 
 def _refusing(request: Request, refused: Refused, allow: str | None = None) -> Response:
     """A refusal as its caller expects it: partners' clients look for Rest.li's headers (spec R4)."""
-    if request.url.path.startswith(("/v2/", "/rest/")):
+    if request.scope["path"].startswith(("/v2/", "/rest/")):
         given = restli.protocol(request.headers.get("x-restli-protocol-version"))
         answer = written(refused, restli.LATEST if isinstance(given, Refused) else given)
     else:
@@ -240,7 +240,7 @@ def _refusing(request: Request, refused: Refused, allow: str | None = None) -> R
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    if not request.url.path.startswith(_FOR_PROGRAMS):
+    if not request.scope["path"].startswith(_FOR_PROGRAMS):
         return pages.problem(request, 500)
     refused = Refused(Refusal.INTERNAL, "the job board met an error of its own; it is logged, try again later")
     return _refusing(request, refused)
@@ -252,7 +252,7 @@ async def _gone(request: Request, error: Exception) -> Response:
 
 async def _unavailable(request: Request, error: Exception) -> Response:
     log.warning("web.database_failed", error=type(error).__name__)
-    if not request.url.path.startswith(_FOR_PROGRAMS):
+    if not request.scope["path"].startswith(_FOR_PROGRAMS):
         return pages.problem(request, 503)
     refused = Refused(Refusal.UNAVAILABLE, "the job board cannot reach its database; try again")
     return _refusing(request, refused)

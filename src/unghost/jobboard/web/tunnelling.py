@@ -44,6 +44,8 @@ async def undone(scope: Scope, receive: Receive) -> tuple[Scope, Receive] | Refu
     if isinstance(parts, Refused):
         return parts
     query, body = parts
+    if not query.isascii():
+        return Refused(Refusal.MALFORMED_BODY, "the query in the body is not ASCII; percent-encode it as in an address")
     rest = [pair for pair in scope["headers"] if pair[0] not in (_OVERRIDE, b"content-type", b"content-length")]
     whole = b"&".join(filter(None, (scope["query_string"], query.strip())))
     return {**scope, "method": verb, "query_string": whole, "headers": rest}, _giving(body)
