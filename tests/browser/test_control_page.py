@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -114,6 +115,36 @@ def test_all_of_it_works_by_keyboard(browser: Browser, sandbox: Sandbox) -> None
         page.get_by_role("button", name="story").press("Enter")
         expect(page.get_by_text("No request yet")).to_be_visible()
         assert sandbox.told("GET", "faults")["rules"] == []
+
+
+def test_whoever_goes_on_while_a_call_is_under_way_is_not_called_back(browser: Browser, sandbox: Sandbox) -> None:
+    """A slow call moves no focus and lets no key go elsewhere; the next one waits for it, and the same twice is one."""
+    with page_of(browser, sandbox) as page:
+        slow = page.evaluate_handle(
+            "() => { let go; const gate = new Promise((done) => { go = done; }); return { gate, go }; }"
+        )
+        page.evaluate(
+            """(slow) => {
+              const real = window.fetch;
+              window.fetch = (path, options) =>
+                path.startsWith("/clock/") ? slow.gate.then(() => real(path, options)) : real(path, options);
+            }""",
+            slow,
+        )
+        before = sandbox.now()
+        page.get_by_role("button", name="+72 h").press("Enter")
+        page.get_by_role("button", name="+72 h").press("Enter")
+        expect(page.locator("body")).to_have_attribute("aria-busy", "true")
+        page.get_by_label("A rule, as JSON").fill('{"when": {}, "what": {"status": 503}, "name": "the next"}')
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("button", name="Add the rule")).to_be_focused()
+        page.keyboard.press("Enter")
+        assert sandbox.told("GET", "faults")["rules"] == []
+        page.evaluate("(slow) => slow.go()", slow)
+        expect(page.get_by_role("button", name="Remove all rules")).to_be_visible()
+        expect(page.locator("body")).not_to_have_attribute("aria-busy", "true")
+        expect(page.get_by_role("button", name="Add the rule")).to_be_focused()
+        assert timedelta(hours=72) <= sandbox.now() - before < timedelta(hours=144)
 
 
 def test_a_refusal_is_seen_on_a_phone_wherever_one_is(browser: Browser, sandbox: Sandbox) -> None:

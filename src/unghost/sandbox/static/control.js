@@ -31,11 +31,24 @@
     said.classList.toggle("wrong", Boolean(wrong));
   }
 
-  async function call(line, body) {
+  // One after another, and one pressed twice is called once. Nothing is disabled and the focus is left alone meanwhile:
+  // whoever works by keyboard has long gone on.
+  const waiting = new Set();
+  let last = Promise.resolve();
+
+  function call(line, body) {
+    const key = `${line} ${body ?? ""}`;
+    if (waiting.has(key)) return;
+    waiting.add(key);
+    document.body.setAttribute("aria-busy", "true");
+    last = last.then(() => ask(line, body)).finally(() => {
+      waiting.delete(key);
+      if (!waiting.size) document.body.removeAttribute("aria-busy");
+    });
+  }
+
+  async function ask(line, body) {
     const [method, path] = line.split(" ");
-    const buttons = document.querySelectorAll("button");
-    const focused = document.activeElement;
-    for (const button of buttons) button.disabled = true;
     try {
       const answer = await fetch(path, { method, body });
       const told = answer.status === 204 ? {} : await answer.json();
@@ -46,14 +59,14 @@
         const times = told.moments === 1 ? "once" : `${told.moments} times`;
         say(told.ready ? `Ready: something fell due ${told.moments ? times : "never"} on the way.` : "The clock runs.");
         refresh();
-      } else {
+      } else if (path === "/reset") {
         location.assign("/");
+      } else {
+        say("Done.");
+        refresh();
       }
     } catch {
       say("The sandbox does not answer: is it still running?", true);
-    } finally {
-      for (const button of buttons) button.disabled = false;
-      focused?.focus?.();
     }
   }
 
