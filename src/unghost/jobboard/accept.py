@@ -16,6 +16,7 @@ import psycopg
 import structlog
 from psycopg import AsyncConnection
 
+from unghost import traces
 from unghost.clock import Clock
 from unghost.jobboard import metrics
 from unghost.jobboard.rules.plan import Facts, Planned, Reason, after, plan
@@ -55,7 +56,8 @@ class Reporter:
     organization: int | None
 
 
-_Entry = tuple[Report, Reporter]
+#: A report, who reports it, and the traceparent of the call that it came in.
+_Entry = tuple[Report, Reporter, str | None]
 
 
 @dataclass(eq=False, slots=True)
@@ -63,6 +65,7 @@ class _Waiting:
     reports: Sequence[Report]
     reporter: Reporter
     answers: asyncio.Future[list[Answer]]
+    traceparent: str | None
 
 
 @dataclass
@@ -109,7 +112,7 @@ class Acceptor:
             raise Overloaded
         answers: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
         self.waiting += len(reports)
-        self._queue.append(_Waiting(reports, reporter, answers))
+        self._queue.append(_Waiting(reports, reporter, answers, traces.current()))
         self._arrived.set()
         return answers
 
@@ -136,7 +139,7 @@ class Acceptor:
 
     async def _answer(self, line: Line, group: list[_Waiting]) -> None:
         """Answer a whole group, whatever happens."""
-        entries = [(report, w.reporter) for w in group for report in w.reports]
+        entries = [(report, w.reporter, w.traceparent) for w in group for report in w.reports]
         answers: list[Answer] = [_UNAVAILABLE] * len(entries)
         for attempt in range(1, _TRIES + 1):
             try:
@@ -202,7 +205,7 @@ class Acceptor:
     ) -> list[int]:
         """Judge and store what is open; gives back those that another process was storing at the same moment."""
         now = self.clock.now()
-        keys: list[Key] = [(r.application, r.action, r.performed_at) for r, _ in (entries[i] for i in todo)]
+        keys: list[Key] = [(r.application, r.action, r.performed_at) for r, _, _ in (entries[i] for i in todo)]
         positions: dict[Key, int] = {}
         new: list[NewAction] = []
         planned_last: dict[int, tuple[Facts, str, datetime, tuple[Planned, ...]]] = {}
@@ -210,7 +213,7 @@ class Acceptor:
         beside: set[Freed] = set()
         pending: list[tuple[int, int]] = []
         for i, key, known in zip(todo, keys, await accepting.known(connection, keys, self._deciders), strict=True):
-            report, reporter = entries[i]
+            report, reporter, traceparent = entries[i]
             judged = _judged(report, reporter, known)
             if not isinstance(judged, Known):
                 answers[i] = judged
@@ -222,7 +225,7 @@ class Acceptor:
                 notices = plan(report.action, report.performed_at, now, facts, self.policy)
                 planned_last[report.application] = facts, report.action, report.performed_at, notices
                 position = positions[key] = len(new)
-                new.append(NewAction(*key, reporter.oauth_application, notices))
+                new.append(NewAction(*key, reporter.oauth_application, notices, traceparent))
                 applicants.add(judged.applicant_id)
                 beside.update(_beside_waiting(report, judged, notices, now))
             pending.append((i, position))

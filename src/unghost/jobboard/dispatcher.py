@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import structlog
 
+from unghost import traces
 from unghost.clock import Clock
 from unghost.jobboard.channels import Channel, open_channels
 from unghost.jobboard.deliver import Deliverer, DueNotices
@@ -23,7 +24,7 @@ from unghost.jobboard.store.webhooks import DELIVER
 from unghost.jobboard.webhooks import Webhooks
 from unghost.jobboard.webhooks.outward import Outward
 from unghost.jobboard.wording import load
-from unghost.outbox import Drain, Outcome
+from unghost.outbox import Drain, GiveUp, Outcome
 from unghost.postgres.listen import listen
 
 log = structlog.get_logger()
@@ -86,7 +87,15 @@ def _line(
     deliverer = Deliverer(channel=channel, policy=policy, patience=settings.mail_patience)
 
     async def attempt(due: Due) -> Outcome:
-        return await deliverer.tell(due, clock.now())
+        with traces.following(f"tell {due.standing.place}", traces.Kind.CONSUMER, due.traceparent) as span:
+            outcome = await deliverer.tell(due, clock.now())
+            span.note("unghost.notice", due.key)
+            span.note("unghost.action", due.standing.action)
+            span.note("unghost.attempt", due.attempts)
+            span.note("unghost.outcome", type(outcome).__name__)
+            if isinstance(outcome, GiveUp):
+                span.note("unghost.reason", outcome.reason)
+        return outcome
 
     drain = Drain(claims=notices, attempt=attempt, clock=clock, slots=channel.slots, lease=settings.lease)
     return notices, drain

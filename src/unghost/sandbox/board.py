@@ -12,6 +12,7 @@ from typing import Any
 
 import uvicorn
 
+from unghost import traces
 from unghost.jobboard import logs
 from unghost.jobboard import settings as settings_module
 from unghost.jobboard.settings import SettingsError
@@ -45,6 +46,7 @@ async def serve(
     """Serve the board and its control server on two listening sockets until SIGTERM."""
     settings = settings_module.load()
     logs.configure(settings.log_format)
+    traces.configure("unghost-board")
     if settings.database_url is None:
         raise SettingsError("UNGHOST_DATABASE_URL is not set: the sandbox starts this process with it")
     pool = await open_pool(settings.database_url, max_size=3)

@@ -90,6 +90,7 @@ def _board(sockets: list[socket.socket], given: argparse.Namespace) -> None:
 
 
 def _dispatcher(clock: Clock, control: str | None) -> None:
+    from unghost import traces
     from unghost.jobboard import dispatcher, logs, settings
     from unghost.jobboard.webhooks.outward import Outward
     from unghost.sandbox.outward import WatchedOutward
@@ -101,6 +102,7 @@ def _dispatcher(clock: Clock, control: str | None) -> None:
 
     own = settings.load()
     logs.configure(own.log_format)
+    traces.configure("unghost-dispatcher")
     allowed = own.webhook_networks
     outward = WatchedOutward(networks=allowed, control=control, clock=clock) if control else Outward(networks=allowed)
     with asyncio.Runner(loop_factory=_loop()) as runner:
@@ -110,6 +112,7 @@ def _dispatcher(clock: Clock, control: str | None) -> None:
 def _ats_dispatcher(clock: Clock) -> None:
     import logging
 
+    from unghost import traces
     from unghost.ats import dispatcher, settings
 
     async def work() -> None:
@@ -119,6 +122,7 @@ def _ats_dispatcher(clock: Clock) -> None:
 
     own = settings.load()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    traces.configure("unghost-ats-dispatcher")
     with asyncio.Runner(loop_factory=_loop()) as runner:
         runner.run(work())
 

@@ -9,13 +9,13 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
+from unghost import traces
 from unghost.ats.destinations.http import NoAnswer, open_way
-from unghost.ats.destinations.verdict import Closed, Report, Token, Verdict, of_create, of_token
+from unghost.ats.destinations.verdict import Answer, Closed, Report, Token, Verdict, of_create, of_token
 from unghost.ats.settings import DestinationSettings
 from unghost.wire import restli, urn
 
@@ -48,9 +48,9 @@ class Calls:
 
     async def create(self, token: str, report: Report) -> Verdict:
         """Report one by create, exactly as the seed has it."""
-        headers = f"{head(token)}X-RestLi-Method: create\r\n"
+        content = msgspec.json.encode(body(report))
         try:
-            answer = await self._way.call("POST", self.path, headers, msgspec.json.encode(body(report)))
+            answer = await self.call(token, "POST", self.path, "X-RestLi-Method: create\r\n", content)
         except NoAnswer as error:
             return lost(error)
         return of_create(answer, report)
@@ -78,9 +78,12 @@ class Calls:
         await asyncio.gather(*(work() for _ in range(min(self.settings.connections, len(reports)))))
         return verdicts
 
-    async def call(self, token: str, method: str, path: str, headers: str = "", content: bytes = b"") -> Any:
+    async def call(self, token: str, method: str, path: str, headers: str = "", content: bytes = b"") -> Answer:
         """One call to the board. Raises `NoAnswer`."""
-        return await self._way.call(method, path, head(token) + headers, content)
+        with traces.span(f"{method} {restli.PATHS[0]}", traces.Kind.CLIENT) as span:
+            answer = await self._way.call(method, path, head(token) + headers + span.header, content)
+            span.note("http.response.status_code", answer.status)
+            return answer
 
     async def close(self) -> None:
         """Close its connections."""

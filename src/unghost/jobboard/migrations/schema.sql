@@ -21,6 +21,7 @@ CREATE TABLE jobboard.action (
     performed_at timestamp with time zone NOT NULL,
     received_at timestamp with time zone NOT NULL,
     reported_by bigint,
+    traceparent text,
     CONSTRAINT action_pkey PRIMARY KEY (id),
     CONSTRAINT action_application_number_performed_at_action_key UNIQUE (application_number, performed_at, action),
     CONSTRAINT action_action_check CHECK ((action <> ''::text))

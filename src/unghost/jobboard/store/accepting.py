@@ -42,13 +42,17 @@ class Known(Struct, frozen=True):
 
 
 class NewAction(Struct, frozen=True):
-    """An action to be stored with its notices. `reported_by` is None for the job board itself."""
+    """An action to be stored with its notices. `reported_by` is None for the job board itself.
+
+    `traceparent`: of the report's span if it is traced (spec R41).
+    """
 
     application: int
     action: str
     performed_at: datetime
     reported_by: int | None
     notices: tuple[Planned, ...]
+    traceparent: str | None = None
 
 
 _KNOWN = """
@@ -75,11 +79,11 @@ LEFT JOIN LATERAL (
 _STORE = """
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest(%(number)s::bigint[], %(action)s::text[], %(performed_at)s::timestamptz[],
-                         %(reported_by)s::bigint[])
-         WITH ORDINALITY AS g (number, action, performed_at, reported_by, nth)
+                         %(reported_by)s::bigint[], %(traceparent)s::text[])
+         WITH ORDINALITY AS g (number, action, performed_at, reported_by, traceparent, nth)
 ), stored AS (
-    INSERT INTO jobboard.action (application_number, action, performed_at, received_at, reported_by)
-    SELECT number, action, performed_at, %(now)s, reported_by FROM given ORDER BY nth
+    INSERT INTO jobboard.action (application_number, action, performed_at, received_at, reported_by, traceparent)
+    SELECT number, action, performed_at, %(now)s, reported_by, traceparent FROM given ORDER BY nth
     ON CONFLICT (application_number, performed_at, action) DO NOTHING
     RETURNING id, application_number, action, performed_at
 ), numbered AS MATERIALIZED (
@@ -153,8 +157,8 @@ async def store(
 class _Rows:
     """The columns of a statement's rows, gathered in one pass and written as array literals.
 
-    psycopg's list adapter costs more than the database does at these sizes. Only numbers, our own tokens (no comma,
-    quote, brace or space) and ISO times go in, so nothing needs quoting.
+    psycopg's list adapter costs more than the database does at these sizes. Only numbers, our own tokens and W3C's
+    (no comma, quote, brace or space) and ISO times go in, so nothing needs quoting.
     """
 
     def __init__(self, now: datetime) -> None:
@@ -166,11 +170,12 @@ class _Rows:
 
     def add(self, nth: int, action: NewAction) -> None:
         """An action, the `nth`, and its notices."""
-        number, name, performed_at, reported_by, of, place, state, reason, due_at = self._columns.values()
+        number, name, performed_at, reported_by, traceparent, of, place, state, reason, due_at = self._columns.values()
         number.append(str(action.application))
         name.append(action.action)
         performed_at.append(self._moment(action.performed_at))
         reported_by.append("NULL" if action.reported_by is None else str(action.reported_by))
+        traceparent.append(action.traceparent or "NULL")
         for notice in action.notices:
             of.append(str(nth))
             place.append(notice.place)
@@ -193,7 +198,18 @@ class _Rows:
         return written
 
 
-_COLUMNS = ("number", "action", "performed_at", "reported_by", "of", "place", "state", "reason", "due_at")
+_COLUMNS = (
+    "number",
+    "action",
+    "performed_at",
+    "reported_by",
+    "traceparent",
+    "of",
+    "place",
+    "state",
+    "reason",
+    "due_at",
+)
 
 
 async def notify(connection: AsyncConnection, channel: str, applicants: Iterable[int] = ()) -> None:

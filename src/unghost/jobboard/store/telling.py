@@ -34,6 +34,8 @@ class Due:
     job: str
     submitted_at: datetime
     redriven_at: datetime | None = None
+    #: Of the report that it tells of, if that was traced (spec R41).
+    traceparent: str | None = None
 
     @property
     def due_since(self) -> datetime:
@@ -91,7 +93,7 @@ SELECT n.action_id, n.attempts, n.action, n.place, a.performed_at, n.due_at,
         WHERE d.application_number = n.application_number AND d.action = ANY (%(deciders)s::text[])
           AND d.state <> 'withheld' AND d.state = 'told'),
        p.viewed_mails, p.status_mails, p.mail_suppressed IS NOT NULL,
-       p.id, p.name, p.email, p.language, p.time_zone, c.name, j.title, s.submitted_at, n.redriven_at
+       p.id, p.name, p.email, p.language, p.time_zone, c.name, j.title, s.submitted_at, n.redriven_at, a.traceparent
 FROM unnest(%(action_id)s::bigint[], %(place)s::text[], %(attempts)s::int[]) AS k (action_id, place, attempts)
 JOIN jobboard.notice n ON n.action_id = k.action_id AND n.place = k.place AND n.attempts = k.attempts
 JOIN jobboard.action a ON a.id = n.action_id

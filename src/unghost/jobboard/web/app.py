@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from unghost import traces
 from unghost.clock import Clock, SystemClock
 from unghost.jobboard import logs, wording
 from unghost.jobboard import settings as settings_module
@@ -115,6 +116,7 @@ def create() -> ASGIApp:
     """The app as a server's worker process makes it: settings from the environment, the machine's clock."""
     settings = settings_module.load()
     logs.configure(settings.log_format)
+    traces.configure("unghost-board")
     app = create_app(settings, SystemClock())
     # What is loaded stays, and a report leaves no cycles behind: looking for them so often cost a tenth of the rate.
     gc.collect()

@@ -14,6 +14,7 @@ import structlog
 from psycopg_pool import PoolTimeout
 from starlette.types import Receive, Scope, Send
 
+from unghost import traces
 from unghost.jobboard import metrics
 from unghost.jobboard.accept import Overloaded, Reporter
 from unghost.jobboard.rules.policy import reportable
@@ -26,6 +27,7 @@ from unghost.wire.restli import Answer
 log = structlog.get_logger()
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_SPAN = f"POST {restli.PATHS[0]}"
 _READ_AT_MOST = 64 * 1024 * 1024
 #: The header of every JSON answer.
 JSON = (b"content-type", b"application/json; charset=utf-8")
@@ -61,8 +63,15 @@ class LifecycleActions:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Every outcome is JSON or an empty 201, never an exception."""
         headers: dict[bytes, bytes] = dict(scope["headers"])
+        with traces.span(_SPAN, traces.Kind.SERVER, _text(headers.get(b"traceparent"))) as span:
+            await self._call(scope, receive, send, headers, span)
+
+    async def _call(
+        self, scope: Scope, receive: Receive, send: Send, headers: dict[bytes, bytes], span: traces.Span
+    ) -> None:
         version = restli.protocol(_text(headers.get(b"x-restli-protocol-version")))
         if isinstance(version, Refused):
+            _note(span, version)
             return await _send(send, restli.LATEST, refused_answer(version, restli.LATEST))
         try:
             outcome = await self._outcome(scope, receive, headers)
@@ -72,6 +81,7 @@ class LifecycleActions:
             outcome = Refused(Refusal.INTERNAL, said)
         if outcome is None:
             return None  # the caller hung up in the middle: nothing was reported
+        _note(span, outcome)
         return await _send(send, version, refused_answer(outcome, version) if isinstance(outcome, Refused) else outcome)
 
     async def _outcome(self, scope: Scope, receive: Receive, headers: dict[bytes, bytes]) -> _Success | Refused | None:
@@ -209,6 +219,15 @@ def refused_answer(refused: Refused, protocol: str) -> _Success:
     elif refused.status in _FOR_STATUS:
         headers.append(_FOR_STATUS[refused.status])
     return refused.status, headers, msgspec.json.encode(refused.body())
+
+
+def _note(span: traces.Span, outcome: _Success | Refused) -> None:
+    status = outcome.status if isinstance(outcome, Refused) else outcome[0]
+    span.note("http.response.status_code", status)
+    if isinstance(outcome, Refused):
+        span.note("unghost.refusal", outcome.refusal.name)
+        if status >= 500:
+            span.fail(outcome.refusal.name)
 
 
 async def _send(send: Send, protocol: str, answer: _Success) -> None:
