@@ -5,6 +5,8 @@ PYTHON ?= python3
 WORKERS ?= auto
 # `make lock UPGRADE=--upgrade` takes the newest of everything.
 UPGRADE ?=
+# Where Python may write no bytecode, each of the many processes would compile every library anew: it is done once, here.
+COMPILE := $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
 BIN := .venv/bin
 STAMP := .venv/.ready
 
@@ -26,11 +28,12 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -c '' 2>/dev/null || { echo "== making .venv"; rm -rf .venv; $(PYTHON) -m venv .venv; }
 	@echo "== installing what requirements.lock names, each checked by its hash"
 	@{ $(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install -q uv; } \
-	  && $(BIN)/python -m uv pip sync $$(test -t 2 || echo -q) --python $(BIN)/python --require-hashes requirements.lock \
+	  && $(BIN)/python -m uv pip sync $$(test -t 2 || echo -q) --python $(BIN)/python --require-hashes $(COMPILE) requirements.lock \
 	  || { echo "== uv could not do it: trying with pip, which takes longer"; \
 	       $(BIN)/python -m pip install -q --require-hashes -r requirements.lock; }
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e . \
 	  || PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@$(if $(COMPILE),$(BIN)/python -m compileall -q src examples || true)
 	@touch $(STAMP)
 	@echo "== ready: $(BIN)/unghost"
 
