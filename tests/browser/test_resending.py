@@ -8,7 +8,6 @@ from __future__ import annotations
 import http.server
 import subprocess
 import sys
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from playwright.sync_api import Browser, FilePayload, expect
 from tests.house.sources import ROOT
 from tests.jobboard.pages.site import PDF
 from tests.journeys.winding import Sandbox, sandbox
-from tests.sandbox.running import environment, wait_for
+from tests.sandbox.running import answering, environment, wait_for
 from unghost.jobboard.rules.resending import RESENDS
 from unghost.sandbox.example_ats import webhook
 
@@ -97,18 +96,6 @@ def ats_of(box: Sandbox, folder: Path) -> Iterator[str]:
         process.stdout.close()
 
 
-@contextmanager
-def opened(door: Door) -> Iterator[Door]:
-    thread = threading.Thread(target=door.serve_forever)
-    thread.start()
-    try:
-        yield door
-    finally:
-        door.shutdown()
-        thread.join()
-        door.server_close()
-
-
 def post_job(box: Sandbox, url: str) -> str:
     """A job whose applications go to this webhook; its task's URN."""
     job = {
@@ -146,7 +133,7 @@ def task(box: Sandbox, urn: str) -> str:
 
 
 def test_an_application_outlasts_six_failures_of_the_webhook(browser: Browser, tmp_path: Path) -> None:
-    with sandbox(tmp_path) as box, ats_of(box, tmp_path) as ats, opened(Door(ats, len(RESENDS))) as door:
+    with sandbox(tmp_path) as box, ats_of(box, tmp_path) as ats, answering(Door(ats, len(RESENDS))) as door:
         organization = int(box.line["organization"].rpartition(":")[2])
         urn = post_job(box, webhook(door.url, organization))
         wait_for(lambda: task(box, urn) == "SUCCEEDED", 60)

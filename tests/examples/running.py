@@ -7,7 +7,6 @@ import json
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ import requests
 from tests.ats.conftest import AtsDatabase
 from tests.ats.sending import SECRET, payload, send, signed
 from tests.house.sources import ROOT
-from tests.sandbox.running import environment
+from tests.sandbox.running import answering, environment
 from unghost.sandbox.processes import listen
 
 RESUMES = {
@@ -99,15 +98,8 @@ class _Board(http.server.BaseHTTPRequestHandler):
 @contextmanager
 def board() -> Iterator[str]:
     """A board that hands out résumés."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Board)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with answering(http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Board)) as server:
         yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @contextmanager

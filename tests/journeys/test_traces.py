@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from tests.journeys.recruiting import Recruiter, apply
 from tests.journeys.winding import Sandbox
 from tests.journeys.winding import sandbox as run_sandbox
-from tests.sandbox.running import environment, wait_for
+from tests.sandbox.running import answering, environment, wait_for
 
 ROUTE = "POST /v2/jobApplicationLifecycleActions"
 
@@ -70,20 +68,6 @@ def _read(attributes: Any) -> dict[str, Any]:
     return {each.key: getattr(each.value, each.value.WhichOneof("value")) for each in attributes}
 
 
-@contextmanager
-def collecting() -> Iterator[Collector]:
-    """A collector that listens."""
-    collector = Collector()
-    serving = threading.Thread(target=collector.serve_forever)
-    serving.start()
-    try:
-        yield collector
-    finally:
-        collector.shutdown()
-        serving.join()
-        collector.server_close()
-
-
 class Traced(NamedTuple):
     """A sandbox, and the collector of all its processes."""
 
@@ -94,7 +78,7 @@ class Traced(NamedTuple):
 @pytest.fixture(scope="module")
 def traced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traced]:
     folder = tmp_path_factory.mktemp("sandbox")
-    with collecting() as collector:
+    with answering(Collector()) as collector:
         told = {
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}",
             "OTEL_BSP_SCHEDULE_DELAY": "100",
@@ -203,8 +187,8 @@ def alone(first: str = "", **told: str) -> subprocess.CompletedProcess[str]:
 
 def test_where_no_collector_is_named_opentelemetry_is_not_even_loaded() -> None:
     assert alone().stdout == "None ''\n[]\n"
-    switched_off = alone(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9", OTEL_SDK_DISABLED="true")
-    assert switched_off.stdout == "None ''\n[]\n"
+    for switch in ({"OTEL_SDK_DISABLED": "true"}, {"OTEL_TRACES_EXPORTER": "none"}):
+        assert alone(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9", **switch).stdout == "None ''\n[]\n"
 
 
 def test_a_collector_without_the_extra_is_warned_of_and_breaks_nothing() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -18,6 +20,7 @@ import unghost
 from unghost.sandbox.processes import listen
 
 T = TypeVar("T")
+S = TypeVar("S", bound=socketserver.BaseServer)
 SOURCE = str(Path(unghost.__file__).parent.parent)
 
 
@@ -25,6 +28,19 @@ def environment(**more: str) -> dict[str, str]:
     """The environment of a child: none of this run's settings, and the source tree under test."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("UNGHOST_")}
     return kept | {"PYTHONPATH": SOURCE} | more
+
+
+@contextmanager
+def answering(server: S) -> Iterator[S]:
+    """A server that answers in a thread until the block ends."""
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def wait_for(look: Callable[[], T], seconds: float = 30.0) -> T:

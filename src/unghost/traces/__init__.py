@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 #: The standard variables that name a collector (OpenTelemetry's specification of the OTLP exporter).
 COLLECTOR = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+#: And those that switch tracing off all the same, with the value that does (OpenTelemetry's general SDK configuration).
+_SWITCHES = {"OTEL_SDK_DISABLED": "true", "OTEL_TRACES_EXPORTER": "none"}
 
 
 class _Process:
@@ -63,7 +65,7 @@ def configure(service: str) -> None:
 
     Without a collector nothing happens; without OpenTelemetry a warning is logged that says how to install it.
     """
-    off = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    off = any(os.environ.get(name, "").strip().lower() == value for name, value in _SWITCHES.items())
     if off or _Process.recorder is not None or not any(os.environ.get(name) for name in COLLECTOR):
         return
     try:
@@ -75,7 +77,10 @@ def configure(service: str) -> None:
 
 
 def span(name: str, kind: Kind, parent: str | None = None) -> Span:
-    """A span under the W3C `traceparent` of what led to it; None, or one that cannot be read: under the current one."""
+    """A span under the W3C `traceparent` of what led to it, or, when that is None, under the current span.
+
+    One that cannot be read is taken for nobody's: the span begins a trace.
+    """
     return _OFF if _Process.recorder is None else _Process.recorder.span(name, kind.value, parent)
 
 
