@@ -147,6 +147,30 @@ async def test_the_loop_claims_no_more_than_it_can_begin_at_once() -> None:
     assert max(rows.asked) <= 4
 
 
+async def test_a_slow_commit_leaves_at_most_twice_the_slots_done_and_unsettled() -> None:
+    rows, begun, committed = Rows([Row(n) for n in range(100)]), list[int](), asyncio.Event()
+    settle = rows.settle
+
+    async def settle_slowly(settlements: Sequence[Settlement[Row]]) -> None:
+        await committed.wait()
+        await settle(settlements)
+
+    def attempt(row: Row) -> Outcome:
+        begun.append(row.name)
+        return Done()
+
+    rows.settle = settle_slowly  # type: ignore[method-assign]
+    running = asyncio.create_task(run_until_settled(drain(rows, attempt), rows))
+    async with asyncio.timeout(60):
+        while len(begun) < 8:  # noqa: ASYNC110  (the loop says to nobody what it has begun)
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.2)
+    assert begun == list(range(8))
+    committed.set()
+    await running
+    assert sorted(s.item.name for s in rows.settled) == list(range(100))
+
+
 async def test_an_attempt_that_raises_is_tried_later_and_says_only_its_kind() -> None:
     rows = Rows([Row(0)])
 

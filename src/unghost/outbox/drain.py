@@ -1,7 +1,7 @@
 """Working off due rows: one step with `now`, and the loop around it with a number of slots.
 
 It claims only what it can begin at once, so that what is read with the claim is true when it is acted on, and settles
-each attempt as soon as it ends. Must not know what the rows are, nor where they are kept.
+each attempt as soon as it ends: killed, it leaves at most twice its slots unsettled. Must not know what the rows are.
 """
 
 from __future__ import annotations
@@ -134,7 +134,11 @@ class Drain(Generic[ItemT]):
             await asyncio.sleep(max(0.0, claimed_at + _GATHER - _monotonic()))
 
     def _limit(self) -> int:
-        """How many rows may be claimed now: the free slots; one, to probe, after the way was closed."""
+        """How many rows may be claimed now: the free slots; one, to probe, after the way was closed.
+
+        A slot is free when its attempt has ended, not when that is settled: attempts go on while a commit is under way.
+        But as many as there are slots may wait for theirs, so that little is done again if the process is killed.
+        """
         if _monotonic() < self._rest_until:
             return 0
         running = len(self._running)

@@ -75,7 +75,10 @@ async def test_a_dispatcher_killed_at_a_step_leaves_its_mail_to_the_next(
 async def test_dispatchers_killed_at_random_under_load_tell_everyone_once(
     database_url: str, pool: AsyncConnectionPool
 ) -> None:
-    """Every mail arrives; one that arrives twice was with a killed dispatcher, answered or not, when it died."""
+    """Every mail arrives; one that arrives twice was with a killed dispatcher, answered or not, when it died.
+
+    Of those there is at most one on each connection, and as many that were answered and not settled (outbox/drain).
+    """
     count, kills, chance = 240, 10, random.Random(20261123)
     await _reports(pool, count, SystemClock().now())
     processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -115,4 +118,4 @@ async def test_dispatchers_killed_at_random_under_load_tell_everyone_once(
             doubled[mail.client] += 1
         seen.add(mail.message_id)
     assert set(doubled) <= set(killed)
-    assert all(number <= CONNECTIONS for number in doubled.values())
+    assert max(doubled.values(), default=0) <= 2 * CONNECTIONS
