@@ -9,6 +9,7 @@ import subprocess
 from collections import Counter
 from datetime import datetime, timedelta
 
+import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
@@ -119,3 +120,46 @@ async def test_dispatchers_killed_at_random_under_load_tell_everyone_once(
         seen.add(mail.message_id)
     assert set(doubled) <= set(killed)
     assert max(doubled.values(), default=0) <= 2 * CONNECTIONS
+
+
+async def test_a_dispatcher_killed_while_its_settlements_wait_doubles_twice_its_connections(
+    database_url: str, pool: AsyncConnectionPool
+) -> None:
+    """The most that one kill can double: a commit that takes long, and mails that go on until as many wait for it."""
+    most = 2 * CONNECTIONS
+    await _reports(pool, 3 * CONNECTIONS, SystemClock().now())
+    with posting() as post, psycopg.connect(database_url) as holding:
+
+        def hold(step: str, client: str) -> None:
+            if step == "MAIL":
+                post.at = lambda step, client: None
+                holding.execute("SELECT FROM jobboard.notice WHERE place = 'EMAIL' AND attempts > 0 FOR UPDATE")
+
+        post.at = hold
+        long = timedelta(seconds=10)  # for so long a settlement is waited for before the next is tried
+        settings = settings_for(database_url, post, lease=long, mail_connections=CONNECTIONS)
+        first = dispatcher_process.start(settings)
+        try:
+            async with asyncio.timeout(60):
+                while len(post.accepted) < most:  # noqa: ASYNC110  (another process tells)
+                    await asyncio.sleep(0.01)
+            await asyncio.sleep(0.5)
+        finally:
+            first.kill()
+            first.wait()
+        assert len(post.accepted) == most
+        # The statement that waits would be stored yet: PostgreSQL does not see that nobody waits for its answer.
+        holding.execute(
+            """SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+               WHERE datname = current_database() AND wait_event_type = 'Lock'"""
+        )
+        holding.rollback()
+        second = dispatcher_process.start(settings)
+        try:
+            async with asyncio.timeout(120):
+                while not await _all_told(pool):  # noqa: ASYNC110  (another process tells)
+                    await asyncio.sleep(0.1)
+        finally:
+            second.terminate()
+            assert second.wait(30) == 0
+        assert sorted(post.copies().values()) == [1] * CONNECTIONS + [2] * most
